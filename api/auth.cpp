@@ -1,0 +1,86 @@
+#include "api/auth.h"
+
+#include "provisioner/base/names.h"
+
+namespace homeport::api {
+namespace {
+
+constexpr std::string_view kNobody = "u-nobody";
+
+Error no_credential() {
+  return Error{.code = Errc::unauthenticated,
+               .message = "the request carries no bearer token",
+               .hint =
+                   "send 'Authorization: Bearer TOKEN'; the first admin token lies in the file admin-token of the "
+                   "state directory, others come from 'homeport token create'"};
+}
+
+bool bound_to_realm(policies::Scope scope) {
+  return scope == policies::Scope::spawner || scope == policies::Scope::user_self;
+}
+
+}  // namespace
+
+Result<policies::Principal> authenticate(const core::Tokens& tokens, const Request& request) {
+  constexpr std::string_view kScheme = "Bearer ";
+  std::string_view value = request.header("Authorization");
+  if (value.empty()) return no_credential();
+  if (value.size() <= kScheme.size() || !equal_ignoring_case(value.substr(0, kScheme.size()), kScheme)) {
+    return Error{.code = Errc::unauthenticated,
+                 .message = "the Authorization header is no bearer token",
+                 .hint = "send 'Authorization: Bearer TOKEN'"};
+  }
+  value.remove_prefix(kScheme.size());
+  while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+  while (!value.empty() && value.back() == ' ') value.remove_suffix(1);
+  return tokens.authenticate(value);
+}
+
+std::string user_key_of(const core::Catalog& catalog, std::string_view realm, std::string_view user) {
+  if (SpaceKey::parse(user)) {
+    const auto space = catalog.space(user);
+    return space && !space->owner.empty() ? space->owner : std::string(kNobody);
+  }
+  if (UserKey::parse(user) && catalog.user(user)) return std::string(user);
+  const auto known = catalog.user_by_name(realm, user);
+  return known ? known->key : std::string(kNobody);
+}
+
+Result<std::string> realm_of(const Request& request, const policies::Principal& principal,
+                             const std::string& service_realm) {
+  const bool bound = bound_to_realm(principal.scope) && !principal.realm.empty();
+  const std::string& own = bound ? principal.realm : service_realm;
+  const auto asked = request.query("realm");
+  if (!asked || *asked == own) return own;
+  HOMEPORT_TRY(const auto realm, Slug::parse(*asked).context("realm"));
+  if (bound) {
+    return Error{.code = Errc::forbidden,
+                 .message = "this token belongs to realm '" + own + "', not to '" + realm.str() + "'",
+                 .hint = "use a token of that realm"};
+  }
+  return realm.str();
+}
+
+Result<policies::Principal> check_access(const AccessCheck& check, const Access& access, const Request& request) {
+  if (access.kind == Access::Kind::open) return policies::Principal{.id = {}};
+  if (access.kind == Access::Kind::metrics && check.metrics_open) return policies::Principal{.id = {}};
+  HOMEPORT_TRY(auto principal, authenticate(check.tokens, request));
+  switch (access.kind) {
+    case Access::Kind::open:
+    case Access::Kind::metrics:
+    case Access::Kind::in_handler: return principal;
+    case Access::Kind::action: {
+      HOMEPORT_CHECK(policies::authorize(principal, access.action));
+      return principal;
+    }
+    case Access::Kind::person: {
+      HOMEPORT_TRY(const auto realm, realm_of(request, principal, std::string(check.realm)));
+      const policies::Resource person{.user_key = user_key_of(check.catalog, realm, request.param("user"))};
+      HOMEPORT_CHECK(policies::authorize(principal, access.action, person));
+      return principal;
+    }
+  }
+  return no_credential();
+}
+
+}  // namespace homeport::api

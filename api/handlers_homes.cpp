@@ -1,0 +1,212 @@
+#include "api/auth.h"
+#include "api/call.h"
+#include "api/handlers.h"
+#include "api/lists.h"
+#include "api/wire_home.h"
+#include "api/wire_operation.h"
+#include "api/wire_space.h"
+
+namespace homeport::api {
+namespace {
+
+using nlohmann::json;
+
+// The home {user} and ?server= name; a name is checked before anybody looks for it.
+Result<store::SpaceRecord> find_home(Api& api, const Request& request, const std::string& realm) {
+  const auto user = request.param("user");
+  const auto server = request.query("server").value_or("");
+  if (!SpaceKey::parse(user)) {
+    HOMEPORT_CHECK(UserName::parse(user));
+    HOMEPORT_CHECK(ServerName::parse(server));
+  }
+  HOMEPORT_TRY(auto space, api.core().homes().get(realm, user, server));
+  if (space.kind == SpaceKind::home) return space;
+  return Error{.code = Errc::not_found,
+               .message = space.key + " is a " + std::string(space_kind_name(space.kind)) + ", not a home",
+               .hint = "GET /v1/spaces/" + space.key + " shows it"};
+}
+
+Result<HomeWish> read_put_body(const CallPtr& call) {
+  HomeWish wish;
+  if (!call->request.body.empty()) {
+    HOMEPORT_TRY(wish, read_body(call->request, read_home_wish));
+  }
+  const auto server = call->request.query("server");
+  if (server && !wish.server.empty() && *server != wish.server) {
+    return Error{.code = Errc::invalid_argument,
+                 .message = "the parameter server and the member server differ",
+                 .hint = "give it once",
+                 .pointer = "/server"};
+  }
+  if (server) wish.server = std::string(*server);
+  return wish;
+}
+
+void preview_home(const CallPtr& call, const core::HomeRequest& wanted) {
+  auto& core = call->api.core();
+  core.homes().preview_ensure(call->caller(), wanted, [call, wanted](Result<core::Preview> preview) {
+    if (!preview) return call->fail(preview.error());
+    const auto there = call->api.core().homes().get(wanted.realm, wanted.user.str(), wanted.server.str());
+    call->reply_json(200, preview_json(*preview, there ? space_json(*there, call->api.catalog()) : json(nullptr)));
+  });
+}
+
+Result<core::Homes::Resize> read_resize(const CallPtr& call) {
+  HOMEPORT_TRY(const auto quota, read_body(call->request, [](DocReader& in) {
+                 if (!in.has("quota")) in.missing("quota");
+                 return in.optional_bytes("quota");
+               }));
+  HOMEPORT_TRY(const bool force, flag_param(call->request, "force"));
+  HOMEPORT_TRY(const auto expected, if_match(call->request));
+  return core::Homes::Resize{.quota = quota.value_or(Bytes{}), .force = force, .expected_revision = expected};
+}
+
+// Every change of an existing home: find it, then preview or do it.
+void change_home(const CallPtr& call, std::string_view verb, const std::optional<core::Homes::Resize>& resize,
+                 const std::function<Result<core::SpaceOutcome>(const store::SpaceRecord&)>& act) {
+  guarded(call, [&]() -> Result<void> {
+    HOMEPORT_TRY(const auto home, find_home(call->api, call->request, call->realm));
+    HOMEPORT_TRY(const bool dry_run, flag_param(call->request, "dry_run"));
+    if (!dry_run) {
+      answer_outcome(call, act(home));
+      return {};
+    }
+    const json now = space_json(home, call->api.catalog());
+    call->api.core().homes().preview(call->caller(), home.key, verb, resize,
+                                     [call, now](Result<core::Preview> preview) {
+                                       if (!preview) return call->fail(preview.error());
+                                       call->reply_json(200, preview_json(*preview, now));
+                                     });
+    return {};
+  });
+}
+
+Result<store::UserRecord> find_user(Api& api, const std::string& realm, std::string_view user) {
+  if (UserKey::parse(user)) {
+    if (const auto known = api.catalog().user(user)) return *known;
+  } else {
+    HOMEPORT_CHECK(UserName::parse(user));
+    if (const auto known = api.catalog().user_by_name(realm, user)) return *known;
+  }
+  return Error{.code = Errc::not_found,
+               .message = "nobody called '" + printable(user, 60) + "' is known",
+               .hint = "GET /v1/users lists the people who have or had a home"};
+}
+
+}  // namespace
+
+std::optional<Response> list_homes(Api& api, const Request& request, const policies::Principal& principal) {
+  return json_or_problem(request, [&]() -> Result<json> {
+    HOMEPORT_TRY(const auto page, page_params(request));
+    HOMEPORT_TRY(const auto realm, realm_of(request, principal, api.settings().realm));
+    HOMEPORT_TRY(const auto state, state_param(request));
+    const auto user = request.query("user");
+    const std::string owner = user ? user_key_of(api.catalog(), realm, *user) : std::string();
+    const bool one_realm = request.query("realm").has_value();
+    const auto wanted = [&](const core::SpacePtr& space) {
+      return space->kind == SpaceKind::home && (!state || space->state == *state) &&
+             (owner.empty() || space->owner == owner) && (!one_realm || space->realm == realm);
+    };
+    return page_of(
+        api.catalog().spaces(state.has_value()), page, [](const auto& space) { return space->key; }, wanted,
+        [&](const auto& space) { return space_json(*space, api.catalog()); });
+  });
+}
+
+std::optional<Response> get_home(Api& api, const Request& request, const policies::Principal& principal) {
+  const auto home = [&]() -> Result<store::SpaceRecord> {
+    HOMEPORT_TRY(const auto realm, realm_of(request, principal, api.settings().realm));
+    return find_home(api, request, realm);
+  }();
+  if (!home) return problem_response(home.error(), request.request_id);
+  return json_response(200, dump(space_json(*home, api.catalog()))).with("ETag", revision_etag(home->revision));
+}
+
+void put_home(const CallPtr& call) {
+  guarded(call, [&]() -> Result<void> {
+    HOMEPORT_TRY(const auto wish, read_put_body(call));
+    HOMEPORT_TRY(const auto wanted, home_request(wish, call->realm, call->request.param("user")));
+    HOMEPORT_TRY(const bool dry_run, flag_param(call->request, "dry_run"));
+    if (dry_run) {
+      preview_home(call, wanted);
+    } else {
+      answer_outcome(call, call->api.core().homes().ensure(call->caller(), wanted), 201);
+    }
+    return {};
+  });
+}
+
+void patch_home(const CallPtr& call) {
+  const auto resize = read_resize(call);
+  if (!resize) return call->fail(resize.error());
+  change_home(call, "resize", *resize, [&](const store::SpaceRecord& home) {
+    return call->api.core().homes().resize(call->caller(), home.key, *resize);
+  });
+}
+
+void retire_home(const CallPtr& call) {
+  if (const auto empty = expect_no_body(call->request); !empty) return call->fail(empty.error());
+  change_home(call, "retire", std::nullopt, [&](const store::SpaceRecord& home) {
+    return call->api.core().homes().retire(call->caller(), home.key);
+  });
+}
+
+void undelete_home(const CallPtr& call) {
+  if (const auto empty = expect_no_body(call->request); !empty) return call->fail(empty.error());
+  change_home(call, "undelete", std::nullopt, [&](const store::SpaceRecord& home) {
+    return call->api.core().homes().undelete(call->caller(), home.key);
+  });
+}
+
+void purge_home(const CallPtr& call) {
+  const auto confirm = read_body(call->request, [](DocReader& in) { return in.text("confirm"); });
+  if (!confirm) return call->fail(confirm.error());
+  change_home(call, "purge", std::nullopt, [&](const store::SpaceRecord& home) {
+    return call->api.core().homes().purge(call->caller(), home.key, *confirm);
+  });
+}
+
+std::optional<Response> list_users(Api& api, const Request& request, const policies::Principal& principal) {
+  return json_or_problem(request, [&]() -> Result<json> {
+    HOMEPORT_TRY(const auto page, page_params(request));
+    HOMEPORT_TRY(const auto realm, realm_of(request, principal, api.settings().realm));
+    const bool one_realm = request.query("realm").has_value();
+    return page_of(
+        api.catalog().users(), page, [](const auto& user) { return user->key; },
+        [&](const auto& user) { return !one_realm || user->realm == realm; },
+        [&](const auto& user) { return user_json(*user, api.catalog()); });
+  });
+}
+
+std::optional<Response> get_user(Api& api, const Request& request, const policies::Principal& principal) {
+  return json_or_problem(request, [&]() -> Result<json> {
+    HOMEPORT_TRY(const auto realm, realm_of(request, principal, api.settings().realm));
+    HOMEPORT_TRY(const auto user, find_user(api, realm, request.param("user")));
+    return user_json(user, api.catalog());
+  });
+}
+
+void set_uid(const CallPtr& call) {
+  struct Ids {
+    std::optional<std::uint64_t> uid;
+    std::optional<std::uint64_t> gid;
+  };
+  guarded(call, [&]() -> Result<void> {
+    constexpr std::uint64_t kMostId = 4'294'967'294U;
+    HOMEPORT_TRY(const auto ids, read_body(call->request, [](DocReader& in) {
+                   for (const char* key : {"uid", "gid"}) {
+                     if (!in.has(key)) in.missing(key);
+                   }
+                   return Ids{in.optional_number("uid", 1, kMostId), in.optional_number("gid", 0, kMostId)};
+                 }));
+    HOMEPORT_CHECK(find_user(call->api, call->realm, call->request.param("user")));
+    HOMEPORT_TRY(const auto user,
+                 call->api.core().homes().set_uid(call->caller(), call->realm, call->request.param("user"),
+                                                  static_cast<std::uint32_t>(ids.uid.value_or(0)),
+                                                  static_cast<std::uint32_t>(ids.gid.value_or(0))));
+    call->reply_json(200, user_json(user, call->api.catalog()));
+    return {};
+  });
+}
+
+}  // namespace homeport::api

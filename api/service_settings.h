@@ -1,0 +1,31 @@
+// The configuration of one homeportd: file, options and defaults put together.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/http_server.h"
+#include "api/service.h"
+#include "provisioner/config/config.h"
+#include "provisioner/core/desired.h"
+
+namespace homeport::api {
+
+struct Settings {
+  config::Config config{};
+  core::Desired desired{};
+  bool has_desired = false;
+};
+
+// Reads and checks everything that can be checked without touching anything: the outer file and the desired document
+// with the drivers' own sections. An empty file name gives the defaults. Errors: those of config::load_document;
+// invalid_argument whose message has one line per problem.
+[[nodiscard]] Result<Settings> read_settings(const std::string& file, const drivers::DriverFactory& factory);
+// Options win over the file.
+[[nodiscard]] Result<void> apply_options(Settings& settings, const ServiceOptions& options);
+// Errors: failed_precondition (a TLS key that is no file).
+[[nodiscard]] Result<HttpSettings> http_settings(const config::Config& config);
+// Makes it, with mode 0700, when it is not there. Errors: failed_precondition.
+[[nodiscard]] Result<void> make_state_directory(const std::string& directory);
+
+}  // namespace homeport::api

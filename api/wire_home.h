@@ -1,0 +1,29 @@
+// What requests about homes say.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "provisioner/base/doc_reader.h"
+#include "provisioner/core/homes.h"
+
+namespace homeport::api {
+
+// The members a single request and an item of a batch share: uid, gid, class, quota, server, groups, hub,
+// allow_similar.
+struct HomeWish {
+  std::optional<std::uint32_t> uid{};
+  std::optional<std::uint32_t> gid{};
+  std::optional<std::string> klass{};
+  std::optional<Bytes> quota{};
+  std::string server{};
+  std::vector<std::string> groups{};
+  std::string hub{};
+  bool allow_similar = false;
+};
+[[nodiscard]] HomeWish read_home_wish(DocReader& in);
+// Names are parsed here. Errors: invalid_argument with a pointer below `pointer`.
+[[nodiscard]] Result<core::HomeRequest> home_request(const HomeWish& wish, const std::string& realm,
+                                                     std::string_view user, const std::string& pointer = {});
+
+}  // namespace homeport::api

@@ -1,0 +1,94 @@
+#include "api/wire_space.h"
+
+#include "api/wire_common.h"
+
+namespace homeport::api {
+namespace {
+
+using nlohmann::json;
+
+std::string display_name(const store::SpaceRecord& space, const core::Catalog& catalog) {
+  if (space.kind != SpaceKind::home && space.kind != SpaceKind::scratch) return space.name;
+  const auto names = catalog.names_of(space.owner);
+  return names.empty() ? space.owner : names.front();
+}
+
+json usage_json(const std::optional<store::UsageRecord>& usage) {
+  if (!usage) return nullptr;
+  return {{"bytes", usage->bytes},
+          {"files", or_null(usage->files)},
+          {"basis", usage->basis},
+          {"as_of", time_json(usage->as_of)}};
+}
+
+json owner_json(const store::SpaceRecord& space, const core::Catalog& catalog) {
+  if (space.owner.empty()) return nullptr;
+  return {{"user_key", space.owner}, {"names", catalog.names_of(space.owner)}};
+}
+
+}  // namespace
+
+std::string space_label(const store::SpaceRecord& space, const core::Catalog& catalog) {
+  std::string label = std::string(space_kind_name(space.kind)) + "/" + display_name(space, catalog);
+  if (space.kind == SpaceKind::home && !space.name.empty()) label += "/" + space.name;
+  return label;
+}
+
+json space_json(const store::SpaceRecord& space, const core::Catalog& catalog) {
+  return {{"key", space.key},
+          {"kind", std::string(space_kind_name(space.kind))},
+          {"state", std::string(store::space_state_name(space.state))},
+          {"name", display_name(space, catalog)},
+          {"server", space.kind == SpaceKind::home ? json(space.name) : json(nullptr)},
+          {"label", space_label(space, catalog)},
+          {"owner", owner_json(space, catalog)},
+          {"realm", text_or_null(space.realm)},
+          {"backend", space.backend},
+          {"layout", space.layout},
+          {"pool", text_or_null(space.pool)},
+          {"backend_name", space.backend_name},
+          {"backend_id", text_or_null(space.backend_id)},
+          {"path", text_or_null(space.path)},
+          {"imported", space.imported},
+          {"rights",
+           {{"read", space.rights.read},
+            {"snapshot", space.rights.snapshot},
+            {"resize", space.rights.resize},
+            {"destroy", space.rights.destroy}}},
+          {"class", text_or_null(space.klass)},
+          {"quota", {{"limit_bytes", or_null(space.quota_bytes)}, {"class", space.quota_class}}},
+          {"usage", usage_json(space.usage)},
+          {"uid", space.uid},
+          {"gid", space.gid},
+          {"mode", mode_text(space.mode)},
+          {"read_only", space.read_only},
+          {"source", space.source},
+          {"created_at", time_json(space.created_at)},
+          {"retired_at", time_json(space.retired_at)},
+          {"purge_after", time_json(space.purge_after)},
+          {"operation", or_null(catalog.open_operation(space.key))},
+          {"note", space.note},
+          {"revision", space.revision}};
+}
+
+json user_json(const store::UserRecord& user, const core::Catalog& catalog) {
+  return {{"user_key", user.key},     {"realm", user.realm},      {"names", catalog.names_of(user.key)},
+          {"uid", or_null(user.uid)}, {"gid", or_null(user.gid)}, {"created_at", time_json(user.created_at)},
+          {"revision", user.revision}};
+}
+
+json grant_json(const store::GrantRecord& grant, const core::Catalog& catalog) {
+  json subject = text_or_null(grant.subject);
+  if (grant.subject_kind == "user") {
+    const auto names = catalog.names_of(grant.subject);
+    if (!names.empty()) subject = names.front();
+  }
+  return {{"subject_kind", grant.subject_kind},
+          {"subject", std::move(subject)},
+          {"realm", text_or_null(grant.realm)},
+          {"access", grant.access},
+          {"provenance", provenance_name(grant.provenance)},
+          {"created_at", time_json(grant.created_at)}};
+}
+
+}  // namespace homeport::api

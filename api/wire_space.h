@@ -1,0 +1,17 @@
+// A space as replies show it.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "provisioner/core/catalog.h"
+
+namespace homeport::api {
+
+// The catalog gives the owner's names and the open operation.
+[[nodiscard]] nlohmann::json space_json(const store::SpaceRecord& space, const core::Catalog& catalog);
+// How people write it: "home/alice", "home/alice/SERVER", "dataset/NAME".
+[[nodiscard]] std::string space_label(const store::SpaceRecord& space, const core::Catalog& catalog);
+[[nodiscard]] nlohmann::json user_json(const store::UserRecord& user, const core::Catalog& catalog);
+[[nodiscard]] nlohmann::json grant_json(const store::GrantRecord& grant, const core::Catalog& catalog);
+
+}  // namespace homeport::api

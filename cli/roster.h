@@ -1,0 +1,28 @@
+// A roster: who shall have a home. CSV as RFC 4180 writes it, with a header line that names the columns
+// user,uid,gid[,class][,quota] in any order; a byte order mark and either line end are fine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "provisioner/base/result.h"
+
+namespace homeport::cli {
+
+struct RosterLine {
+  std::size_t line = 0;  // where it starts in the file
+  std::string user;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::string klass{};  // empty: the rules decide
+  std::string quota{};  // as written; empty: the class decides
+};
+
+// Errors: invalid_argument with every bad and doubled line, each with its number. A header alone is an empty roster.
+[[nodiscard]] Result<std::vector<RosterLine>> parse_roster(std::string_view text, const std::string& source);
+// A roster again, all five columns. parse_roster() reads back the same lines.
+[[nodiscard]] std::string roster_text(const std::vector<RosterLine>& lines);
+
+}  // namespace homeport::cli

@@ -1,0 +1,45 @@
+// Who may do what: one pure function decides for every way in.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "provisioner/base/result.h"
+
+namespace homeport::policies {
+
+enum class Scope { admin, operator_, auditor, spawner, user_self };
+[[nodiscard]] std::string_view scope_name(Scope scope);  // "admin", "operator", "auditor", "spawner", "user:self"
+[[nodiscard]] std::optional<Scope> scope_from_name(std::string_view name);
+
+// What every credential becomes.
+struct Principal {
+  std::string id;  // token id; in audit rows
+  Scope scope = Scope::auditor;
+  std::string hub{};  // spawner: the only hub it may speak for
+  std::string realm{};
+  std::string user_key{};  // user_self: the only person it may speak for
+};
+
+enum class Action {
+  read_service,    // health details, metrics, OpenAPI, renderers
+  read_inventory,  // backends, pools, classes, rules, spaces, operations
+  read_audit,
+  issue_spec,      // ask what to mount, release a session
+  ensure_home,     // make a home for somebody
+  manage_spaces,   // resize, retire, undelete, import, grant, withdraw, operations
+  destroy_spaces,  // purge
+  manage_service,  // backends, desired document, state backup and restore
+  manage_tokens,
+};
+[[nodiscard]] std::string_view action_name(Action action);
+
+struct Resource {
+  std::string hub{};       // empty: not about a hub
+  std::string user_key{};  // empty: not about one person
+};
+
+// Errors: forbidden, saying what the credential is for and which scope would do.
+[[nodiscard]] Result<void> authorize(const Principal& principal, Action action, const Resource& resource = {});
+
+}  // namespace homeport::policies

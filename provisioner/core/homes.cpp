@@ -1,0 +1,381 @@
+#include "provisioner/core/homes.h"
+
+#include <utility>
+
+#include "policies/select.h"
+#include "provisioner/base/fault_point.h"
+#include "provisioner/core/space_work.h"
+
+namespace homeport::core {
+
+using store::SpaceRecord;
+using store::SpaceState;
+
+namespace {
+
+constexpr std::uint32_t kNobody = 65534;
+constexpr std::uint32_t kNoUid = 0xFFFFFFFF;
+
+Error precondition(std::string message, std::string hint) {
+  return Error{.code = Errc::failed_precondition, .message = std::move(message), .hint = std::move(hint)};
+}
+
+Result<void> check_ids(std::uint32_t uid, std::uint32_t gid) {
+  if (uid == 0 || gid == 0) {
+    return Error{.code = Errc::invalid_argument,
+                 .message = std::string(uid == 0 ? "uid" : "gid") + " 0 is never given to a person",
+                 .hint = "root could read and change every home; name the person's own uid and gid",
+                 .pointer = uid == 0 ? "/uid" : "/gid"};
+  }
+  for (const auto id : {uid, gid}) {
+    if (id == kNobody || id == kNoUid) {
+      return Error{.code = Errc::invalid_argument,
+                   .message = "id " + std::to_string(id) + " means nobody and cannot own a home",
+                   .hint = "name the person's own uid and gid"};
+    }
+  }
+  return {};
+}
+
+std::string first_pool_of(const Backend& backend, const nlohmann::json& section) {
+  for (const auto& pool : backend.health().pools) {
+    if (pool.writable) return pool.name;
+  }
+  const auto pools = section.find("pools");
+  if (pools != section.end() && pools->is_array() && !pools->empty()) return (*pools)[0].value("name", "");
+  return {};
+}
+
+std::string home_label(std::string_view realm, std::string_view user_key, std::string_view server) {
+  return "home/" + std::string(realm) + "/" + std::string(user_key) + "/" + std::string(server);
+}
+
+Result<void> check_quota(const ClassSpec& klass, const std::optional<Bytes>& asked) {
+  if (asked && klass.max_quota && *asked > *klass.max_quota) {
+    return Error{.code = Errc::invalid_argument,
+                 .message = "a quota of " + asked->to_string() + " is over class " + klass.name.str() +
+                            "'s maximum of " + klass.max_quota->to_string(),
+                 .hint = "ask for less, or raise max_quota of the class",
+                 .pointer = "/quota"};
+  }
+  if (asked && asked->count() == 0) {
+    return Error{.code = Errc::invalid_argument,
+                 .message = "a quota of 0 would let nobody write",
+                 .hint = "leave quota out for the class's default",
+                 .pointer = "/quota"};
+  }
+  return {};
+}
+
+}  // namespace
+
+struct Homes::Decision {
+  UserPtr user;  // null: a new person
+  ClassPtr klass;
+  BackendPtr backend;
+  std::string pool;
+  Owner owner{Uid{0}, Gid{0}};
+  std::optional<Bytes> quota{};
+};
+
+Result<Homes::Decision> Homes::decide(const HomeRequest& request) const {
+  Decision d;
+  const auto& name = request.user.str();
+  d.user = p_.catalog.user_by_name(request.realm, name);
+  if (!d.user && !request.allow_similar) {
+    if (const auto similar = p_.catalog.similar_name(request.realm, name); !similar.empty()) {
+      return Error{
+          .code = Errc::already_exists,
+          .message = "'" + printable(name, 60) + "' looks like '" + printable(similar, 60) + "', who is known already",
+          .hint = "use the known name, or say that these are two people (--allow-similar)",
+          .pointer = "/user"};
+    }
+  }
+  std::string klass;
+  if (request.klass) {
+    klass = request.klass->str();
+  } else {
+    const auto rules = p_.catalog.rules();
+    klass = policies::select(*rules, {.user = name, .groups = request.groups, .hub = request.hub}).klass.value_or("");
+    if (klass.empty()) {
+      return precondition("no rule gives " + printable(name, 60) + " a class",
+                          "name a class, or add a rule that matches by user, group or hub (or everyone: true)");
+    }
+  }
+  d.klass = p_.catalog.klass(klass);
+  if (!d.klass) {
+    return Error{.code = Errc::not_found,
+                 .message = "there is no class '" + printable(klass, 60) + "'",
+                 .hint = "`homeport class list` shows the classes",
+                 .pointer = "/class"};
+  }
+  const bool squash = d.klass->identity == render::IdentityMode::squash;
+  const auto uid = request.uid ? request.uid
+                   : d.user    ? d.user->uid
+                   : squash    ? std::optional(d.klass->squash_uid)
+                               : std::nullopt;
+  const auto gid = request.gid             ? request.gid
+                   : d.user && d.user->gid ? d.user->gid
+                   : squash                ? std::optional(d.klass->squash_gid)
+                                           : uid;
+  if (!uid) {
+    return Error{.code = Errc::invalid_argument,
+                 .message = "the uid of " + printable(name, 60) + " is not known",
+                 .hint = "name uid and gid with the request; they are remembered from then on",
+                 .pointer = "/uid"};
+  }
+  HOMEPORT_CHECK(check_ids(*uid, *gid));
+  if (d.user && d.user->uid && request.uid && *d.user->uid != *request.uid) {
+    return Error{.code = Errc::forbidden,
+                 .message = printable(name, 60) + " is known with uid " + std::to_string(*d.user->uid) + ", not " +
+                            std::to_string(*request.uid),
+                 .hint = "if the person really has another uid now, an admin says so with `homeport user set-uid`",
+                 .pointer = "/uid"};
+  }
+  if (!squash && !d.user) {
+    if (const auto other = p_.catalog.user_with_uid(request.realm, *uid)) {
+      const auto names = p_.catalog.names_of(*other);
+      return Error{
+          .code = Errc::already_exists,
+          .message =
+              "uid " + std::to_string(*uid) + " belongs to " + (names.empty() ? *other : printable(names.front(), 60)),
+          .hint = "two people with one uid could read each other's homes; give " + printable(name, 60) + " an own uid",
+          .pointer = "/uid"};
+    }
+  }
+  d.owner = {Uid{squash ? d.klass->squash_uid : *uid}, Gid{squash ? d.klass->squash_gid : *gid}};
+  HOMEPORT_CHECK(check_quota(*d.klass, request.quota));
+  d.quota = request.quota ? request.quota : d.klass->default_quota;
+  HOMEPORT_TRY(d.backend, p_.backends.get_serving(d.klass->backend.str()));
+  const auto record = p_.catalog.backend(d.klass->backend.str());
+  const std::string backend = d.klass->backend.str();
+  if (d.backend->spec().mode == BackendMode::observe) {
+    return precondition("backend " + backend + " is in mode observe: no home is made there",
+                        "set mode create or manage, or give this person another class");
+  }
+  if (record && record->drained) {
+    return precondition("backend " + backend + " is drained: it takes no new homes",
+                        "`homeport backend undrain " + backend + "`, or point class " + klass + " to another backend");
+  }
+  d.pool = d.klass->pool.empty() ? first_pool_of(*d.backend, d.backend->spec().section) : d.klass->pool;
+  if (d.pool.empty())
+    return precondition("backend " + backend + " has no pool to make homes in", "name one under pools: of the backend");
+  return d;
+}
+
+Result<SpaceOutcome> Homes::ensure(const Caller& caller, const HomeRequest& request) {
+  if (const auto user = p_.catalog.user_by_name(request.realm, request.user.str())) {
+    if (request.uid && user->uid && *request.uid != *user->uid) HOMEPORT_CHECK(decide(request));
+    if (const auto known = p_.catalog.space_by_label(home_label(request.realm, user->key, request.server.str()))) {
+      const auto open = p_.catalog.open_operation(known->key);
+      if (known->state == SpaceState::ready || known->state == SpaceState::creating) {
+        if (request.klass && request.klass->str() != known->klass) {
+          return Error{.code = Errc::already_exists,
+                       .message = space_words(*known, p_.catalog) + " exists with class " + known->klass + ", not " +
+                                  request.klass->str(),
+                       .hint = "leave the class out to use the home as it is",
+                       .pointer = "/class"};
+        }
+        if (request.quota && known->quota_bytes != request.quota->count()) {
+          return Error{
+              .code = Errc::already_exists,
+              .message = space_words(*known, p_.catalog) + " exists with " +
+                         (known->quota_bytes ? "a quota of " + Bytes{*known->quota_bytes}.to_string() : "no quota"),
+              .hint = "`homeport home resize` changes a quota",
+              .pointer = "/quota"};
+        }
+        return SpaceOutcome{.space = *known, .operation = known->state == SpaceState::ready ? std::nullopt : open};
+      }
+      return precondition(space_words(*known, p_.catalog) + " is " + std::string(store::space_state_name(known->state)),
+                          "`homeport home undelete` brings it back; after a purge a new one can be made");
+    }
+  }
+  HOMEPORT_TRY(const auto d, decide(request));
+  const auto now = p_.clock.now();
+  store::UserRecord user =
+      d.user ? *d.user
+             : store::UserRecord{.key = UserKey::from_random(p_.ids.random64()).str(), .realm = request.realm};
+  if (!user.uid && d.klass->identity == render::IdentityMode::native) {
+    user.uid = d.owner.uid.value;
+    user.gid = d.owner.gid.value;
+  }
+  if (!user.uid && request.uid) {
+    user.uid = request.uid;
+    user.gid = request.gid ? request.gid : request.uid;
+  }
+  const auto key = SpaceKey::from_random(SpaceKind::home, p_.ids.random64());
+  SpaceRecord space{.key = key.str(),
+                    .backend = d.klass->backend.str(),
+                    .layout = d.klass->layout,
+                    .pool = d.pool,
+                    .backend_name = p_.name_prefix + key.str()};
+  space.realm = request.realm;
+  space.owner = user.key;
+  space.name = request.server.str();
+  space.klass = d.klass->name.str();
+  if (d.quota) space.quota_bytes = d.quota->count();
+  space.uid = d.owner.uid.value;
+  space.gid = d.owner.gid.value;
+  space.mode = d.klass->home_mode;
+  space.created_at = now;
+  auto op = p_.operations.prepare("home.ensure", space, caller,
+                                  {{"backend_name", space.backend_name},
+                                   {"pool", space.pool},
+                                   {"layout", space.layout},
+                                   {"uid", space.uid},
+                                   {"gid", space.gid},
+                                   {"quota_bytes", nullptr},
+                                   {"class", space.klass}});
+  if (d.quota) op.plan["quota_bytes"] = d.quota->count();
+
+  SpaceOutcome outcome{.space = space};
+  const auto& caps = d.backend->spec().caps;
+  const auto written = p_.store.write("intent", [&](store::WriteTransaction& tx) -> Result<void> {
+    auto new_space = space;
+    auto new_op = op;
+    HOMEPORT_CHECK(count_against_cap(tx, d.backend->spec(), "objects", 1, caps.objects, now));
+    if (d.quota && caps.bytes)
+      HOMEPORT_CHECK(count_against_cap(tx, d.backend->spec(), "bytes", d.quota->count(), caps.bytes->count(), now));
+    if (!d.user) {
+      store::UserRecord new_user = user;
+      new_user.created_at = now;
+      HOMEPORT_CHECK(store::put(tx, new_user, store::Expect::none()));
+      store::AliasRecord alias{.realm = request.realm,
+                               .name = request.user.str(),
+                               .user = user.key,
+                               .similar_allowed = request.allow_similar};
+      HOMEPORT_CHECK(store::put(tx, alias, store::Expect::none()));
+    } else if (user.uid != d.user->uid) {
+      store::UserRecord changed = user;
+      HOMEPORT_CHECK(store::put(tx, changed));
+    }
+    HOMEPORT_CHECK(store::put(tx, new_space, store::Expect::none()));
+    HOMEPORT_CHECK(store::put(tx, new_op, store::Expect::none()));
+    outcome.space = new_space;
+    return {};
+  });
+  if (!written) {
+    // Somebody else made the same person or home a moment ago: theirs is the answer.
+    const auto code = written.error().code;
+    if (code == Errc::already_exists || code == Errc::conflict) {
+      if (const auto other = p_.catalog.user_by_name(request.realm, request.user.str())) {
+        if (const auto theirs =
+                p_.catalog.space_by_label(home_label(request.realm, other->key, request.server.str()))) {
+          return SpaceOutcome{.space = *theirs, .operation = p_.catalog.open_operation(theirs->key)};
+        }
+      }
+    }
+    return written.error();
+  }
+  fault_point("home.ensure.intent_written");
+  outcome.operation = op.id;
+  outcome.created = true;
+  p_.operations.start(op.id);
+  return outcome;
+}
+
+void Homes::preview_ensure(const Caller& caller, const HomeRequest& request,
+                           std::function<void(Result<Preview>)> done) {
+  Preview preview;
+  if (const auto user = p_.catalog.user_by_name(request.realm, request.user.str())) {
+    if (const auto known = p_.catalog.space_by_label(home_label(request.realm, user->key, request.server.str()))) {
+      preview.notes.push_back(space_words(*known, p_.catalog) + " exists (" + known->key + ", " +
+                              std::string(store::space_state_name(known->state)) + "); nothing would be done");
+      done(std::move(preview));
+      return;
+    }
+  }
+  auto decided = decide(request);
+  if (!decided) {
+    done(std::move(decided).error());
+    return;
+  }
+  const auto& d = *decided;
+  // The real key is drawn when the home is made; this one only shows its shape.
+  const auto key = SpaceKey::from_random(SpaceKind::home, 0);
+  preview.steps.push_back("make a home of class " + d.klass->name.str() + " on backend " + d.klass->backend.str() +
+                          ", pool " + d.pool);
+  preview.notes.push_back("the zeros in the key stand for digits drawn at random when it is done");
+  const drivers::CreateSpec spec{
+      .layout = drivers::layout_from_name(d.klass->layout).value_or(drivers::Layout::directory),
+      .pool = d.pool,
+      .key = key,
+      .name = p_.name_prefix + key.str(),
+      .owner = d.owner,
+      .mode = d.klass->home_mode,
+      .marker = {.key = key, .id = ""}};
+  p_.backends.run<Preview>(
+      d.backend, caller,
+      [spec, preview, backend = d.backend](const OpContext& op) mutable -> Result<Preview> {
+        CallLog calls;
+        OpContext dry = op;
+        dry.calls = &calls;
+        dry.dry_run = true;
+        HOMEPORT_CHECK(backend->driver().create(dry, spec));
+        preview.calls = calls.lines();
+        return preview;
+      },
+      std::move(done));
+}
+
+Result<SpaceRecord> Homes::get(std::string_view realm, std::string_view user, std::string_view server) const {
+  if (SpaceKey::parse(user)) return resolve(realm, user);
+  const auto person = p_.catalog.user_by_name(realm, user);
+  const auto space = person ? p_.catalog.space_by_label(home_label(realm, person->key, server)) : nullptr;
+  if (space) return *space;
+  return Error{.code = Errc::not_found,
+               .message = person ? printable(user, 60) + " has no home" +
+                                       (server.empty() ? std::string() : " for server '" + printable(server, 40) + "'")
+                                 : "nobody called '" + printable(user, 60) + "' is known",
+               .hint = "`homeport home list` shows the homes, `homeport home ensure` makes one"};
+}
+
+Result<SpaceRecord> Homes::resolve(std::string_view realm, std::string_view text) const {
+  if (SpaceKey::parse(text)) {
+    if (const auto space = p_.catalog.space(text)) return *space;
+    return Error{.code = Errc::not_found,
+                 .message = "there is no space " + std::string(text),
+                 .hint = "`homeport space list` shows them"};
+  }
+  const auto slash = text.find('/');
+  const auto kind = slash == std::string_view::npos ? std::nullopt : space_kind_from_name(text.substr(0, slash));
+  if (!kind) {
+    return Error{.code = Errc::invalid_argument,
+                 .message = "'" + printable(text, 60) + "' does not name a space",
+                 .hint = "write home/NAME, dataset/NAME, group/NAME, scratch/NAME or a key such as h-0123456789abcdef"};
+  }
+  const auto name = text.substr(slash + 1);
+  if (*kind == SpaceKind::home) return get(realm, name, "");
+  if (const auto space = p_.catalog.space_by_label(text)) return *space;
+  return Error{.code = Errc::not_found,
+               .message = "there is no " + std::string(space_kind_name(*kind)) + " '" + printable(name, 60) + "'",
+               .hint = "`homeport " + std::string(space_kind_name(*kind)) + " list` shows them"};
+}
+
+Result<store::UserRecord> Homes::set_uid(const Caller& caller, std::string_view realm, std::string_view user,
+                                         std::uint32_t uid, std::uint32_t gid) {
+  HOMEPORT_CHECK(check_ids(uid, gid));
+  const auto person = p_.catalog.user_by_name(realm, user);
+  if (!person) return Error{.code = Errc::not_found, .message = "nobody called '" + printable(user, 60) + "' is known"};
+  if (const auto other = p_.catalog.user_with_uid(realm, uid); other && *other != person->key) {
+    return Error{.code = Errc::already_exists,
+                 .message = "uid " + std::to_string(uid) + " belongs to somebody else",
+                 .hint = "two people with one uid could read each other's homes"};
+  }
+  store::UserRecord changed = *person;
+  HOMEPORT_CHECK(p_.store.write("set-uid", [&](store::WriteTransaction& tx) -> Result<void> {
+    changed = *person;
+    changed.uid = uid;
+    changed.gid = gid;
+    HOMEPORT_CHECK(store::put(tx, changed));
+    return tx.append_audit({.at = p_.clock.now(),
+                            .principal = caller.principal.id,
+                            .action = "user.set-uid",
+                            .subject = person->key,
+                            .outcome = "ok",
+                            .detail = nlohmann::json{{"uid", uid}, {"gid", gid}}.dump()});
+  }));
+  return changed;
+}
+
+}  // namespace homeport::core

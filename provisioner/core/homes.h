@@ -1,0 +1,87 @@
+// Homes and the life of every space: ensure, resize, retire, undelete, purge.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "provisioner/core/backends.h"
+#include "provisioner/core/operations.h"
+#include "provisioner/core/outcome.h"
+
+namespace homeport::core {
+
+struct HomeRequest {
+  std::string realm = "default";
+  UserName user;
+  ServerName server;
+  std::optional<std::uint32_t> uid{};  // needed for somebody not seen before, unless the class squashes
+  std::optional<std::uint32_t> gid{};
+  std::optional<Slug> klass{};  // else the rules decide (by user, groups, hub)
+  std::vector<std::string> groups{};
+  std::string hub{};
+  std::optional<Bytes> quota{};  // else the class's default
+  bool allow_similar = false;    // a name that looks like another person's is accepted
+};
+
+// Blocking: methods wait for the store only, never for a backend, unless they take a `done`.
+// Threads: every method from any thread.
+class Homes {
+ public:
+  struct Parts {
+    store::Store& store;
+    Catalog& catalog;
+    Backends& backends;
+    Operations& operations;
+    Clock& clock;
+    IdSource& ids;
+    std::string name_prefix = "hp-";  // of backend objects; the same as the drivers'
+  };
+  explicit Homes(Parts parts) : p_(std::move(parts)) {}
+
+  // Idempotent. An existing home answers at once, also while its backend is down; asking for another quota or class
+  // than it has is already_exists (use resize). Errors: invalid_argument (uid 0, no uid), forbidden (another uid than
+  // the pinned one), failed_precondition (backend mode, retired home, no class), out_of_capacity (caps), already_exists
+  // (similar name).
+  Result<SpaceOutcome> ensure(const Caller& caller, const HomeRequest& request);
+  void preview_ensure(const Caller& caller, const HomeRequest& request, std::function<void(Result<Preview>)> done);
+
+  [[nodiscard]] Result<store::SpaceRecord> get(std::string_view realm, std::string_view user,
+                                               std::string_view server) const;
+  // `text`: a key, or home/NAME, dataset/NAME, group/NAME, scratch/NAME. Errors: invalid_argument, not_found.
+  [[nodiscard]] Result<store::SpaceRecord> resolve(std::string_view realm, std::string_view text) const;
+
+  // `expected_revision`: If-Match; conflict when the space has another one.
+  struct Resize {
+    Bytes quota;
+    bool force = false;
+    std::optional<std::uint64_t> expected_revision{};
+  };
+  Result<SpaceOutcome> resize(const Caller& caller, const std::string& space, const Resize& request);
+  // Refused while a session mounts it, unless forced.
+  Result<SpaceOutcome> retire(const Caller& caller, const std::string& space, bool force = false);
+  Result<SpaceOutcome> undelete(const Caller& caller, const std::string& space);
+  // `confirm` must be the owner's name (or the dataset's), so that nobody purges by a slip.
+  Result<SpaceOutcome> purge(const Caller& caller, const std::string& space, std::string_view confirm);
+  // What the same call would do. `verb`: "resize", "retire", "undelete", "purge".
+  void preview(const Caller& caller, const std::string& space, std::string_view verb, std::optional<Resize> resize,
+               std::function<void(Result<Preview>)> done);
+
+  // An admin's word: this person has another uid now. Homes are not chowned by this.
+  Result<store::UserRecord> set_uid(const Caller& caller, std::string_view realm, std::string_view user,
+                                    std::uint32_t uid, std::uint32_t gid);
+
+ private:
+  struct Decision;  // class, backend, pool, owner, quota: everything the intent holds
+  Result<Decision> decide(const HomeRequest& request) const;
+  // The open operation on the space, when it does just what is asked for: asked twice, done once.
+  [[nodiscard]] std::optional<SpaceOutcome> joined(const store::SpaceRecord& space, std::string_view kind,
+                                                   const nlohmann::json& plan) const;
+  Result<SpaceOutcome> change(const Caller& caller, const std::string& space, std::string_view kind,
+                              nlohmann::json plan, std::optional<std::uint64_t> expected_revision);
+  Parts p_;
+};
+
+}  // namespace homeport::core

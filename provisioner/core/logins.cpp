@@ -1,0 +1,420 @@
+#include "provisioner/core/logins.h"
+
+#include <condition_variable>
+#include <shared_mutex>
+#include <thread>
+#include <utility>
+
+#include "provisioner/base/log.h"
+#include "provisioner/core/spec_builder.h"
+
+namespace homeport::core {
+
+using store::SessionRecord;
+using store::SpaceState;
+
+namespace {
+
+constexpr std::chrono::milliseconds kFlushEvery{800};
+constexpr std::chrono::seconds kRenewalEvery{60};  // an unchanged session is written again no more often
+constexpr std::size_t kMaxCached = 60000;          // answers kept; beyond, the cache starts anew
+constexpr std::size_t kMaxRefusals = 2000;         // audit rows waiting for a flush; more are counted
+constexpr std::size_t kRowsPerWrite = 1000;
+// A prepared answer carries ages ("measured 5 min ago"): it is made anew now and then.
+constexpr std::chrono::minutes kPreparedFor{5};
+
+void append_part(std::string& key, std::string_view part) {
+  key.append(part);
+  key.push_back('\0');
+}
+
+// Everything that can change the answer, unambiguously (no part can hold a NUL: they are parsed names or numbers).
+std::string cache_key(const SpecRequest& r) {
+  std::string key;
+  key.reserve(96);
+  append_part(key, r.hub);
+  append_part(key, r.user);
+  append_part(key, r.server);
+  append_part(key, r.purpose);
+  for (const auto& group : r.groups) append_part(key, group);
+  key.push_back('\1');
+  if (r.wanted_datasets) {
+    key.push_back('\2');
+    for (const auto& name : *r.wanted_datasets) append_part(key, name);
+  }
+  if (r.wanted_snapshot) append_part(key, "@" + *r.wanted_snapshot);
+  for (const auto gid : r.gids) append_part(key, std::to_string(gid));
+  return key;
+}
+
+nlohmann::json request_to_json(const SpecRequest& r) {
+  nlohmann::json out{{"hub", r.hub},       {"user", r.user},       {"groups", r.groups},
+                     {"server", r.server}, {"purpose", r.purpose}, {"wanted_datasets", nullptr},
+                     {"gids", r.gids}};
+  if (r.wanted_datasets) out["wanted_datasets"] = *r.wanted_datasets;
+  return out;
+}
+
+SpecRequest request_from_json(const nlohmann::json& in) {
+  SpecRequest r;
+  r.hub = in.value("hub", "");
+  r.user = in.value("user", "");
+  r.groups = in.value("groups", std::vector<std::string>{});
+  r.server = in.value("server", "");
+  r.purpose = in.value("purpose", "interactive");
+  r.gids = in.value("gids", std::vector<std::uint32_t>{});
+  if (const auto at = in.find("wanted_datasets"); at != in.end() && at->is_array())
+    r.wanted_datasets = at->get<std::vector<std::string>>();
+  return r;
+}
+
+Error not_usable(const store::SpaceRecord& home) {
+  const std::string state(store::space_state_name(home.state));
+  return Error{.code = Errc::forbidden,
+               .message = "the home is " + state,
+               .hint = "its data is kept; an admin can bring it back with `homeport home undelete`"};
+}
+
+}  // namespace
+
+struct Logins::Cached {
+  std::uint64_t shared_generation = 0;
+  std::uint64_t user_generation = 0;
+  std::uint64_t reachability = 0;
+  WallTime made_at{};
+  std::chrono::hours valid{12};
+  int status = 200;
+  std::string digest;
+  std::string spec_id;
+  std::string user_key;
+  std::vector<std::string> spaces;
+  SpecRequest request;
+  std::shared_ptr<const std::string> prepared;
+};
+
+struct Logins::Pending {
+  std::shared_ptr<const Cached> answer;
+  WallTime first{};
+  WallTime last{};
+};
+
+struct Logins::State {
+  std::shared_mutex cache_mutex;
+  std::unordered_map<std::string, std::shared_ptr<const Cached>> cache;
+  std::unordered_map<std::string, std::shared_ptr<const Cached>> by_id;
+
+  std::mutex issued_mutex;
+  std::unordered_map<std::string, Pending> issued;  // session key -> not yet written
+  struct Written {
+    std::string spec_id;
+    WallTime at{};
+  };
+  std::unordered_map<std::string, Written> written;  // session key -> last written
+  std::vector<store::AuditEntry> refusals;
+  std::uint64_t refusals_left_off = 0;
+
+  std::mutex time_mutex;
+  std::int64_t second = -1;
+  std::string second_text;
+
+  std::mutex wake_mutex;
+  std::condition_variable_any wake;
+  std::jthread thread;
+};
+
+Logins::Logins(Homes::Parts parts, Homes& homes, Metrics& metrics, std::string realm)
+    : p_(std::move(parts)),
+      homes_(homes),
+      realm_(std::move(realm)),
+      issued_(metrics.counter("homeport_logins_answered_total", "Mount specs issued, whatever their state.", {})),
+      refused_(metrics.counter("homeport_logins_refused_total", "Questions for a mount spec that were refused.", {})),
+      prepared_anew_(metrics.counter("homeport_specs_prepared_total", "Mount specs that had to be prepared anew.", {})),
+      state_(std::make_unique<State>()) {}
+
+Logins::~Logins() {
+  stop();
+}
+
+Result<Logins::CachedPtr> Logins::make(const SpecRequest& request, const store::UserRecord& user,
+                                       const store::SpaceRecord& home) const {
+  auto made = std::make_shared<Cached>();
+  // Read before the data: a change in between makes this answer stale, never wrongly fresh.
+  made->shared_generation = p_.catalog.shared_generation();
+  made->user_generation = p_.catalog.user_generation(user.key);
+  made->reachability = p_.backends.reachability_changes();
+  made->made_at = p_.clock.now();
+  HOMEPORT_TRY(auto built, build_spec(p_.catalog, p_.backends, request, user, home, made->made_at));
+  made->digest = render::digest(built.spec);
+  made->spec_id = spec_id_of(request, user.key, made->digest);
+  made->status = built.spec.state == render::SpecState::blocked ? built.spec.status_hint.value_or(503) : 200;
+  made->user_key = user.key;
+  made->spaces = std::move(built.spaces);
+  made->request = request;
+  if (const auto klass = p_.catalog.klass(home.klass)) made->valid = klass->spec_valid;
+  auto document = render::to_json(built.spec);
+  for (const auto* member : {"spec_id", "issued_at", "valid_until"}) document.erase(member);
+  // What follows the volatile members: ',"digest":…}'.
+  auto text = document.dump();
+  text[0] = ',';
+  text.shrink_to_fit();  // kept by the thousand
+  made->prepared = std::make_shared<const std::string>(std::move(text));
+  return CachedPtr(std::move(made));
+}
+
+Result<Logins::CachedPtr> Logins::prepared(const SpecRequest& request, const store::UserRecord& user,
+                                           const store::SpaceRecord& home) {
+  const auto key = cache_key(request);
+  {
+    const std::shared_lock lock(state_->cache_mutex);
+    const auto at = state_->cache.find(key);
+    if (at != state_->cache.end() && at->second->shared_generation == p_.catalog.shared_generation() &&
+        at->second->user_key == user.key && at->second->user_generation == p_.catalog.user_generation(user.key) &&
+        at->second->reachability == p_.backends.reachability_changes() &&
+        p_.clock.now() - at->second->made_at < kPreparedFor) {
+      return at->second;
+    }
+  }
+  HOMEPORT_TRY(auto made, make(request, user, home));
+  prepared_anew_.add();
+  const std::unique_lock lock(state_->cache_mutex);
+  if (state_->cache.size() >= kMaxCached) {
+    state_->cache.clear();
+    state_->by_id.clear();
+  }
+  state_->cache[key] = made;
+  state_->by_id[made->spec_id] = made;
+  return made;
+}
+
+std::string Logins::time_text(WallTime now) {
+  const auto second = std::chrono::floor<std::chrono::seconds>(now);
+  const std::lock_guard lock(state_->time_mutex);
+  if (state_->second != second.time_since_epoch().count()) {
+    state_->second = second.time_since_epoch().count();
+    state_->second_text = format_time(second);
+  }
+  return state_->second_text;
+}
+
+SpecAnswer Logins::answer(const Caller& caller, const CachedPtr& cached) {
+  const auto now = p_.clock.now();
+  SpecAnswer out{
+      .status = cached->status, .prepared = cached->prepared, .digest = cached->digest, .spec_id = cached->spec_id};
+  out.volatile_part.reserve(128);
+  out.volatile_part.append(R"({"spec_id":")")
+      .append(cached->spec_id)
+      .append(R"(","issued_at":")")
+      .append(time_text(now));
+  out.volatile_part.append(R"(","valid_until":")")
+      .append(format_time(std::chrono::floor<std::chrono::seconds>(now + cached->valid)))
+      .append("\"");
+  issued_.add();
+  remember(caller, cached, now);
+  return out;
+}
+
+void Logins::remember(const Caller& caller, const CachedPtr& cached, WallTime now) {
+  // Only a hub starts sessions; an admin who looks does not. A blocked answer is not in use.
+  if (caller.principal.scope != policies::Scope::spawner || cached->status != 200) return;
+  std::string key = cached->request.hub + "/" + cached->user_key + "/" + cached->request.server;
+  const std::lock_guard lock(state_->issued_mutex);
+  const auto written = state_->written.find(key);
+  if (written != state_->written.end() && written->second.spec_id == cached->spec_id &&
+      now - written->second.at < kRenewalEvery)
+    return;
+  auto [at, fresh] = state_->issued.try_emplace(std::move(key), Pending{.answer = cached, .first = now, .last = now});
+  at->second.answer = cached;
+  at->second.last = now;
+}
+
+void Logins::remember_refusal(const Caller& caller, const SpecRequest& request, const Error& error) {
+  refused_.add();
+  const auto user = p_.catalog.user_by_name(realm_, request.user);
+  const std::lock_guard lock(state_->issued_mutex);
+  if (state_->refusals.size() >= kMaxRefusals) {
+    ++state_->refusals_left_off;
+    return;
+  }
+  state_->refusals.push_back({.at = p_.clock.now(),
+                              .principal = caller.principal.id,
+                              .action = "spec.issue",
+                              .subject = user ? user->key : "",
+                              .outcome = std::string(errc_name(error.code)),
+                              .detail = nlohmann::json{{"hub", request.hub}}.dump()});
+}
+
+std::optional<Result<SpecAnswer>> Logins::try_issue(const Caller& caller, const SpecRequest& request) {
+  const auto user = p_.catalog.user_by_name(realm_, request.user);
+  if (!user) return std::nullopt;
+  const auto refuse = [&](Error error) -> std::optional<Result<SpecAnswer>> {
+    remember_refusal(caller, request, error);
+    return Result<SpecAnswer>(std::move(error));
+  };
+  if (request.uid && user->uid && *request.uid != *user->uid) {
+    return refuse(
+        Error{.code = Errc::forbidden,
+              .message = printable(request.user, 60) + " is known with uid " + std::to_string(*user->uid) + ", not " +
+                         std::to_string(*request.uid),
+              .hint = "if the person really has another uid now, an admin says so with `homeport user set-uid`",
+              .pointer = "/identity/uid"});
+  }
+  const auto home = p_.catalog.space_by_label("home/" + realm_ + "/" + user->key + "/");
+  if (!home || home->state == SpaceState::creating) return std::nullopt;
+  if (home->state != SpaceState::ready) return refuse(not_usable(*home));
+  auto cached = prepared(request, *user, *home);
+  if (!cached) return refuse(std::move(cached).error());
+  return answer(caller, *cached);
+}
+
+Result<SpecAnswer> Logins::issue(const Caller& caller, const SpecRequest& request) {
+  if (auto known = try_issue(caller, request)) return std::move(*known);
+  const auto ensure = [&]() -> Result<SpaceOutcome> {
+    HOMEPORT_TRY(auto user, UserName::parse(request.user));
+    HOMEPORT_TRY(auto server, ServerName::parse(""));
+    return homes_.ensure(caller, {.realm = realm_,
+                                  .user = std::move(user),
+                                  .server = std::move(server),
+                                  .uid = request.uid,
+                                  .gid = request.gid,
+                                  .groups = request.groups,
+                                  .hub = request.hub});
+  };
+  auto outcome = ensure();
+  if (!outcome) {
+    remember_refusal(caller, request, outcome.error());
+    return std::move(outcome).error();
+  }
+  if (outcome->operation) {
+    SpecAnswer waiting;
+    waiting.status = 202;
+    waiting.operation = outcome->operation;
+    return waiting;
+  }
+  if (auto ready = try_issue(caller, request)) return std::move(*ready);
+  return Error{.code = Errc::unavailable,
+               .message = "the home is not ready yet",
+               .hint = "ask again in a moment",
+               .retry_after = std::chrono::seconds(1)};
+}
+
+std::optional<SpecRequest> Logins::find_request(const std::string& spec_id) const {
+  {
+    const std::shared_lock lock(state_->cache_mutex);
+    if (const auto at = state_->by_id.find(spec_id); at != state_->by_id.end()) return at->second->request;
+  }
+  std::optional<SpecRequest> found;
+  const auto read = p_.store.read([&](store::ReadTransaction& tx) -> Result<void> {
+    HOMEPORT_TRY(const auto sessions, store::list<SessionRecord>(tx, {.column = "spec_id", .value = spec_id}));
+    if (!sessions.empty()) found = request_from_json(sessions.front().request);
+    return {};
+  });
+  return read ? found : std::nullopt;
+}
+
+Result<render::MountSpec> Logins::reissue(const std::string& spec_id) const {
+  const auto request = find_request(spec_id);
+  const Error unknown{.code = Errc::not_found,
+                      .message = "spec " + printable(spec_id, 40) + " is not known, or has changed since",
+                      .hint = "ask again with POST /v1/mountspecs (`homeport spec get`)"};
+  if (!request) return unknown;
+  const auto user = p_.catalog.user_by_name(realm_, request->user);
+  const auto home = user ? p_.catalog.space_by_label("home/" + realm_ + "/" + user->key + "/") : nullptr;
+  if (!home || home->state != SpaceState::ready) return unknown;
+  const auto now = p_.clock.now();
+  HOMEPORT_TRY(auto built, build_spec(p_.catalog, p_.backends, *request, *user, *home, now));
+  built.spec.spec_id = spec_id_of(*request, user->key, render::digest(built.spec));
+  if (built.spec.spec_id != spec_id) return unknown;
+  const auto klass = p_.catalog.klass(home->klass);
+  built.spec.issued_at = std::chrono::floor<std::chrono::seconds>(now);
+  built.spec.valid_until = built.spec.issued_at + (klass ? klass->spec_valid : std::chrono::hours(12));
+  return std::move(built.spec);
+}
+
+Result<void> Logins::release(const Caller& caller, const std::string& spec_id) {
+  HOMEPORT_CHECK(flush());
+  return p_.store.write("release-session", [&](store::WriteTransaction& tx) -> Result<void> {
+    HOMEPORT_TRY(auto sessions, store::list<SessionRecord>(tx, {.column = "spec_id", .value = spec_id}));
+    for (auto& session : sessions) {
+      if (caller.principal.scope == policies::Scope::spawner && caller.principal.hub != session.hub) {
+        return Error{.code = Errc::forbidden, .message = "spec " + spec_id + " was issued to another hub"};
+      }
+      if (session.released_at) continue;
+      session.released_at = p_.clock.now();
+      HOMEPORT_CHECK(store::put(tx, session));
+    }
+    return {};  // an unknown one is over already: the hub's hint may come twice
+  });
+}
+
+Result<void> Logins::flush() {
+  std::unordered_map<std::string, Pending> issued;
+  std::vector<store::AuditEntry> refusals;
+  std::uint64_t left_off = 0;
+  {
+    const std::lock_guard lock(state_->issued_mutex);
+    issued.swap(state_->issued);
+    refusals.swap(state_->refusals);
+    std::swap(left_off, state_->refusals_left_off);
+  }
+  if (issued.empty() && refusals.empty() && left_off == 0) return {};
+  if (left_off > 0) {
+    refusals.push_back({.at = p_.clock.now(),
+                        .principal = "system",
+                        .action = "spec.issue",
+                        .subject = "",
+                        .outcome = "refused",
+                        .detail = nlohmann::json{{"more_refusals_not_listed", left_off}}.dump()});
+  }
+  auto next = issued.begin();
+  bool first = true;
+  while (next != issued.end() || first) {
+    std::vector<SessionRecord> batch;
+    for (; next != issued.end() && batch.size() < kRowsPerWrite; ++next) {
+      const auto& answer = *next->second.answer;
+      SessionRecord session{.hub = answer.request.hub,
+                            .user = answer.user_key,
+                            .server = answer.request.server,
+                            .spec_id = answer.spec_id,
+                            .digest = answer.digest,
+                            .request = request_to_json(answer.request),
+                            .spaces = answer.spaces};
+      session.issued_at = next->second.first;
+      session.renewed_at = next->second.last;
+      batch.push_back(std::move(session));
+    }
+    HOMEPORT_CHECK(p_.store.write("sessions", [&](store::WriteTransaction& tx) -> Result<void> {
+      for (auto session : batch) HOMEPORT_CHECK(store::put(tx, session, store::Expect::any()));
+      if (first) {
+        for (const auto& refusal : refusals) HOMEPORT_CHECK(tx.append_audit(refusal));
+      }
+      return {};
+    }));
+    first = false;
+    const std::lock_guard lock(state_->issued_mutex);
+    if (state_->written.size() > kMaxCached) state_->written.clear();
+    for (const auto& session : batch)
+      state_->written[session.key()] = {.spec_id = session.spec_id, .at = session.renewed_at};
+  }
+  return {};
+}
+
+void Logins::start() {
+  state_->thread = std::jthread([this](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      {
+        std::unique_lock lock(state_->wake_mutex);
+        state_->wake.wait_for(lock, stop, kFlushEvery, [] { return false; });
+      }
+      if (const auto flushed = flush(); !flushed)
+        log::warning("issued specs could not be recorded", {{"why", flushed.error().to_string()}});
+    }
+  });
+}
+
+void Logins::stop() {
+  if (!state_->thread.joinable()) return;
+  state_->thread.request_stop();
+  state_->thread.join();
+}
+
+}  // namespace homeport::core

@@ -1,0 +1,88 @@
+// The one question of a login: what do I mount for this person? Answered from memory.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "provisioner/core/homes.h"
+#include "provisioner/render/mount_spec.h"
+
+namespace homeport::core {
+
+struct SpecRequest {
+  std::string hub;
+  std::string user;
+  std::vector<std::string> groups{};
+  std::string server{};
+  std::string purpose = "interactive";                        // interactive | dashboard | batch | rescue
+  std::optional<std::vector<std::string>> wanted_datasets{};  // nullopt: all that are due; a name not due is forbidden
+  std::optional<std::string> wanted_snapshot{};               // unsupported until snapshots are
+  std::optional<std::uint32_t> uid{};
+  std::optional<std::uint32_t> gid{};
+  std::vector<std::uint32_t> gids{};
+  friend bool operator==(const SpecRequest&, const SpecRequest&) = default;
+};
+
+// One answer. status 200: `body` is the spec. 403, 503, 507: a blocked spec. 202: `operation` to wait for.
+struct SpecAnswer {
+  int status = 200;
+  std::shared_ptr<const std::string> prepared{};  // the document up to where the volatile members go …
+  std::string volatile_part{};                    // … and those: spec_id, issued_at, valid_until
+  std::string digest{};
+  std::string spec_id{};
+  std::optional<std::string> operation{};
+  [[nodiscard]] std::string body() const { return volatile_part + *prepared; }
+};
+
+// Threads: every method from any thread.
+class Logins {
+ public:
+  Logins(Homes::Parts parts, Homes& homes, Metrics& metrics, std::string realm);
+  ~Logins();
+
+  // Never blocks and makes no backend call. nullopt: there is work to do first; call issue(). An error is a refusal
+  // (audited in batches).
+  [[nodiscard]] std::optional<Result<SpecAnswer>> try_issue(const Caller& caller, const SpecRequest& request);
+  // May write the intent for a first home. Blocking: the store only.
+  [[nodiscard]] Result<SpecAnswer> issue(const Caller& caller, const SpecRequest& request);
+  // The spec a session was given, as it would be now. Errors: not_found for an unknown id, or when it has changed since
+  // (the hint says to ask again).
+  [[nodiscard]] Result<render::MountSpec> reissue(const std::string& spec_id) const;
+  [[nodiscard]] Result<void> release(const Caller& caller, const std::string& spec_id);
+  // Writes what was issued since the last time. The loop does so at least once a second.
+  Result<void> flush();
+  void start();
+  void stop();
+
+ private:
+  struct Cached;
+  struct Pending;
+  struct State;
+  using CachedPtr = std::shared_ptr<const Cached>;
+  // A prepared answer that is still right, or one made now.
+  [[nodiscard]] Result<CachedPtr> prepared(const SpecRequest& request, const store::UserRecord& user,
+                                           const store::SpaceRecord& home);
+  [[nodiscard]] Result<CachedPtr> make(const SpecRequest& request, const store::UserRecord& user,
+                                       const store::SpaceRecord& home) const;
+  [[nodiscard]] SpecAnswer answer(const Caller& caller, const CachedPtr& cached);
+  [[nodiscard]] std::string time_text(WallTime now);
+  void remember(const Caller& caller, const CachedPtr& cached, WallTime now);
+  void remember_refusal(const Caller& caller, const SpecRequest& request, const Error& error);
+  [[nodiscard]] std::optional<SpecRequest> find_request(const std::string& spec_id) const;
+
+  Homes::Parts p_;
+  Homes& homes_;
+  const std::string realm_;
+  Counter& issued_;
+  Counter& refused_;
+  Counter& prepared_anew_;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace homeport::core

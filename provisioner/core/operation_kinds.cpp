@@ -1,0 +1,159 @@
+// What each kind of operation does, step by step. Every step is idempotent: after a crash it is simply done again.
+#include <array>
+
+#include "drivers/core/optional.h"
+#include "provisioner/core/operations.h"
+#include "provisioner/core/space_work.h"
+
+namespace homeport::core {
+
+using store::SpaceState;
+
+namespace {
+
+constexpr std::uint64_t kNoId = 0;
+
+bool enforces(drivers::QuotaClass quota) {
+  return quota == drivers::QuotaClass::hard || quota == drivers::QuotaClass::cooperative;
+}
+
+// What cannot be marked (a read-only export, a backend we only observe) is still served; the record says so.
+Result<std::string> write_marker(StepContext& c) {
+  if (c.backend_mode == BackendMode::observe) return std::string("no marker: the backend is only observed");
+  HOMEPORT_TRY(const auto ref, object_ref(c.space));
+  auto written = c.driver.update(c.op, ref, {.marker = marker_of(c.space, c.catalog)});
+  if (written) return std::string("marker written");
+  const auto code = written.error().code;
+  if (code == Errc::permission_denied || code == Errc::unsupported) return "no marker: " + written.error().sentence();
+  return std::move(written).error();
+}
+
+Result<std::string> create_step(StepContext& c) {
+  HOMEPORT_TRY(auto key, SpaceKey::parse(c.space.key));
+  const auto layout = layout_of(c.space);
+  const bool quota = c.space.quota_bytes && enforces(quota_class_of(c.driver, layout));
+  drivers::CreateSpec spec{.layout = layout,
+                           .pool = c.space.pool,
+                           .key = key,
+                           .name = c.space.backend_name,
+                           .owner = {Uid{c.space.uid}, Gid{c.space.gid}},
+                           .mode = c.space.mode,
+                           .marker = marker_of(c.space, c.catalog)};
+  if (quota) spec.quota = Bytes{*c.space.quota_bytes};
+  if (!c.space.backend_id.empty()) spec.known_id = c.space.backend_id;
+  HOMEPORT_TRY(const auto object, c.driver.create(c.op, spec).context(space_words(c.space, c.catalog)));
+  HOMEPORT_CHECK(take_over(c.op, c.driver, object, c.space));
+  return "id " + object.ref.id + " at " + object.path;
+}
+
+Result<std::string> resize_step(StepContext& c) {
+  const auto quota = c.operation.plan.value("quota_bytes", kNoId);
+  HOMEPORT_TRY(const auto ref, object_ref(c.space));
+  c.space.quota_bytes = quota;
+  const auto quota_class = quota_class_of(c.driver, layout_of(c.space));
+  if (enforces(quota_class)) {
+    const drivers::Change change{.quota = std::optional<Bytes>(Bytes{quota}),
+                                 .force = c.operation.plan.value("force", false)};
+    HOMEPORT_TRY(const auto object, c.driver.update(c.op, ref, change).context(space_words(c.space, c.catalog)));
+    HOMEPORT_CHECK(take_over(c.op, c.driver, object, c.space));
+    if (object.quota) c.space.quota_bytes = object.quota->count();  // rounded up by the backend
+    HOMEPORT_CHECK(write_marker(c));
+    return "limit " + Bytes{*c.space.quota_bytes}.to_string() + ", set on the backend";
+  }
+  HOMEPORT_CHECK(write_marker(c));
+  return "limit " + Bytes{quota}.to_string() + ", recorded; this backend does not enforce it (quota class " +
+         std::string(drivers::quota_class_name(quota_class)) + ")";
+}
+
+Result<std::string> withdraw_step(StepContext& c) {
+  const auto info = c.driver.info();
+  const auto at = info->layouts.find(layout_of(c.space));
+  if (at == info->layouts.end() || !at->second.access_rules)
+    return std::string("specs are refused; the server has no rules per space");
+  HOMEPORT_TRY(const auto ref, object_ref(c.space));
+  HOMEPORT_CHECK(c.driver.set_access(c.op, ref, {}).context(space_words(c.space, c.catalog)));
+  return std::string("access withdrawn");
+}
+
+Result<std::string> retire_step(StepContext& c) {
+  HOMEPORT_TRY(const auto ref, object_ref(c.space));
+  HOMEPORT_TRY(const auto object, c.driver.retire(c.op, ref).context(space_words(c.space, c.catalog)));
+  c.space.path = object.path;
+  return "in the trash at " + object.path;
+}
+
+Result<std::string> undelete_step(StepContext& c) {
+  HOMEPORT_TRY(const auto ref, object_ref(c.space));
+  HOMEPORT_TRY(const auto object, c.driver.undelete(c.op, ref).context(space_words(c.space, c.catalog)));
+  HOMEPORT_CHECK(take_over(c.op, c.driver, object, c.space));
+  c.space.retired_at.reset();
+  c.space.purge_after.reset();
+  return "back at " + object.path;
+}
+
+Result<std::string> purge_step(StepContext& c) {
+  HOMEPORT_TRY(const auto ref, object_ref(c.space));
+  std::optional<drivers::Cursor> from;
+  if (c.operation.plan.contains("cursor")) from = c.operation.plan.value("cursor", "");
+  HOMEPORT_TRY(const auto piece, c.driver.purge(c.op, ref, std::move(from)).context(space_words(c.space, c.catalog)));
+  c.operation.progress_done += piece.removed;
+  c.operation.progress_unit = "entries";
+  c.again = piece.next.has_value();
+  if (piece.next) c.operation.plan["cursor"] = *piece.next;
+  return std::to_string(c.operation.progress_done) + " entries removed";
+}
+
+Result<std::string> inspect_step(StepContext& c) {
+  HOMEPORT_TRY(auto path, AbsolutePath::parse(c.operation.plan.value("path", "")));
+  HOMEPORT_TRY(auto key, SpaceKey::parse(c.space.key));
+  drivers::Lookup lookup{.layout = layout_of(c.space), .pool = c.space.pool, .path = path, .key = key};
+  HOMEPORT_TRY(auto found, c.driver.find(c.op, lookup).context("import " + path.str()));
+  if (!found) {
+    return Error{.code = Errc::not_found,
+                 .message = "there is nothing at " + path.str() + " on backend " + c.space.backend,
+                 .hint = "`homeport backend exports " + c.space.backend + "` shows what the server offers"};
+  }
+  found->ref.imported = true;
+  c.space.pool = found->ref.pool;
+  c.space.uid = found->owner.uid.value;
+  c.space.gid = found->owner.gid.value;
+  c.space.mode = found->mode;
+  if (found->quota) c.space.quota_bytes = found->quota->count();
+  HOMEPORT_CHECK(take_over(c.op, c.driver, *found, c.space));
+  return "id " + found->ref.id + ", owner " + std::to_string(c.space.uid) + ":" + std::to_string(c.space.gid);
+}
+
+}  // namespace
+
+const OperationKind& operation_kind(std::string_view name) {
+  static const std::array<OperationKind, 6> kinds{{
+      {.name = "home.ensure", .steps = {{"create", create_step}}, .success = SpaceState::ready},
+      {.name = "space.resize",
+       .steps = {{"quota", resize_step}},
+       .success = SpaceState::ready,
+       .restored = SpaceState::ready},
+      {.name = "space.retire",
+       .steps = {{"withdraw", withdraw_step}, {"retire", retire_step}},
+       .success = SpaceState::retired,
+       .restored = SpaceState::ready},
+      {.name = "space.undelete",
+       .steps = {{"undelete", undelete_step}},
+       .success = SpaceState::ready,
+       .restored = SpaceState::retired},
+      {.name = "space.purge",
+       .steps = {{"purge", purge_step}},
+       .success = SpaceState::purged,
+       .restored = SpaceState::retired,
+       .cancellable = false},
+      {.name = "dataset.import",
+       .steps = {{"inspect", inspect_step}, {"marker", write_marker}},
+       .success = SpaceState::ready},
+  }};
+  for (const auto& kind : kinds) {
+    if (kind.name == name) return kind;
+  }
+  static const OperationKind unknown{.name = "unknown", .steps = {}, .success = SpaceState::failed};
+  return unknown;
+}
+
+}  // namespace homeport::core

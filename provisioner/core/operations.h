@@ -1,0 +1,136 @@
+// Durable work: the journal and what walks it. Recovery after a crash and the steady loop are the same code.
+//
+// An operation is written with its whole plan before a backend is touched. Each step is idempotent; after it, one write
+// records what was read back. Unknown is not failed: what may have happened is read back, then adopted or repeated.
+// A definite refusal ends the operation and restores the space; what cannot be decided is parked, visible, and retried
+// or given up by an admin.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "provisioner/base/id_source.h"
+#include "provisioner/base/metrics.h"
+#include "provisioner/core/backends.h"
+#include "provisioner/core/caller.h"
+#include "provisioner/core/catalog.h"
+#include "provisioner/store/records.h"
+
+namespace homeport::core {
+
+// What one step sees. It changes `space` (and op.progress_*); the engine writes both with the step.
+struct StepContext {
+  const OpContext& op;
+  Clock& clock;
+  drivers::StorageDriver& driver;
+  BackendMode backend_mode;
+  const Catalog& catalog;
+  store::OperationRecord& operation;
+  store::SpaceRecord& space;
+  bool again = false;  // set by a step that did a piece and must be called again
+};
+using StepFunction = Result<std::string> (*)(StepContext&);  // what was seen, for people
+
+struct OperationKind {
+  std::string_view name;
+  struct Step {
+    std::string_view name;
+    StepFunction run;
+  };
+  std::vector<Step> steps;
+  store::SpaceState success;                    // the space's state at the end
+  std::optional<store::SpaceState> restored{};  // its state after a refusal; nullopt: `failed`
+  bool cancellable = true;                      // before its first step is done
+};
+// Defined with the use cases: homes, datasets, lifecycle.
+[[nodiscard]] const OperationKind& operation_kind(std::string_view name);
+
+// Threads: every method from any thread.
+class Operations {
+ public:
+  Operations(store::Store& store, Catalog& catalog, Backends& backends, Clock& clock, IdSource& ids, Metrics& metrics);
+  ~Operations();
+
+  // A record ready to be put in the same transaction as what it is about. Steps come from the kind.
+  [[nodiscard]] store::OperationRecord prepare(std::string_view kind, const store::SpaceRecord& space,
+                                               const Caller& caller, nlohmann::json plan) const;
+  // After that transaction: hands it to the backend's workers. Never blocks.
+  void start(const std::string& operation_id);
+  // Calls done once: when the operation has ended or is parked, or at the deadline with what it is then.
+  void await(const std::string& operation_id, MonoTime deadline,
+             std::function<void(Result<store::OperationRecord>)> done);
+
+  [[nodiscard]] Result<store::OperationRecord> get(const std::string& id) const;
+  struct Filter {
+    std::string space{};
+    std::optional<store::OperationState> state{};
+    bool open_only = false;
+    std::string after{};
+    std::size_t limit = 100;
+  };
+  [[nodiscard]] Result<std::vector<store::OperationRecord>> list(const Filter& filter) const;  // newest first
+
+  Result<store::OperationRecord> retry(const Caller& caller, const std::string& id);
+  Result<store::OperationRecord> give_up(const Caller& caller, const std::string& id);
+  Result<store::OperationRecord> cancel(const Caller& caller, const std::string& id);
+
+  // Takes up every open operation and starts the loop. Call once, when the lease is held.
+  Result<void> recover_and_run();
+  void stop();
+
+ private:
+  struct Waiter {
+    MonoTime deadline;
+    std::function<void(Result<store::OperationRecord>)> done;
+  };
+  void loop(const std::stop_token& stop);
+  void fire_timers();
+  void hand_out(const std::string& id);
+  void release(const std::string& id);
+  // What the operation is when it is left: settled, or waiting for its next try. nullopt: it cannot be read.
+  [[nodiscard]] std::optional<store::OperationRecord> execute(const std::string& id, const std::stop_token& stop);
+  [[nodiscard]] store::OperationRecord walk(store::OperationRecord op, const std::stop_token& stop);
+  Result<void> run_step(store::OperationRecord& op, store::SpaceRecord& space, std::size_t index, Backend& backend,
+                        const std::stop_token& stop);
+  // Puts our copy over whatever an admin's request (cancel, retry) wrote meanwhile, keeping that request.
+  [[nodiscard]] static Result<void> put_own(store::WriteTransaction& tx, store::OperationRecord& op);
+  Result<void> write_step(store::OperationRecord& op, store::SpaceRecord& space, std::size_t index,
+                          const std::string& detail);
+  [[nodiscard]] store::OperationRecord on_failure(store::OperationRecord op, const Error& error, Backend& backend);
+  // What an admin asks of an open operation: `change` checks and marks it; then it is written, audited and looked at.
+  Result<store::OperationRecord> request(const Caller& caller, const std::string& id, std::string_view action,
+                                         const std::function<Result<void>(store::OperationRecord&)>& change);
+  [[nodiscard]] Result<bool> something_stands(const store::OperationRecord& op, Backend& backend) const;
+  store::OperationRecord postpone(store::OperationRecord op, const Error& error);
+  store::OperationRecord park(store::OperationRecord op, const Error& error);
+  Result<store::OperationRecord> refuse(const store::OperationRecord& op, const Error& error,
+                                        store::OperationState end);
+  void count_outcome(const std::string& kind, std::string_view outcome);
+  void wake_waiters(const store::OperationRecord& op);
+  [[nodiscard]] std::chrono::milliseconds call_time() const;
+
+  store::Store& store_;
+  Catalog& catalog_;
+  Backends& backends_;
+  Clock& clock_;
+  IdSource& ids_;
+  Metrics& metrics_;
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::multimap<std::string, Waiter> waiters_;
+  std::multimap<MonoTime, std::string> due_;
+  std::set<std::string> running_;    // being executed by some worker
+  std::set<std::string> once_more_;  // asked for meanwhile
+  bool stopping_ = false;
+  std::jthread thread_;
+};
+
+}  // namespace homeport::core

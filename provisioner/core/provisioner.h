@@ -1,0 +1,65 @@
+// All use cases, wired. What a composition root makes and an interface calls.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "provisioner/core/administration.h"
+#include "provisioner/core/datasets.h"
+#include "provisioner/core/logins.h"
+#include "provisioner/core/tokens.h"
+
+namespace homeport::core {
+
+// Everything must outlive the Provisioner.
+struct Environment {
+  store::Store& store;
+  Clock& clock;
+  IdSource& ids;
+  Metrics& metrics;
+  const drivers::DriverFactory& factory;
+  std::string realm = "default";
+  std::string name_prefix = "hp-";
+};
+
+class Provisioner {
+ public:
+  explicit Provisioner(Environment environment);
+  ~Provisioner();
+
+  // Reads the store, makes the backends. Needs the lease. A backend that cannot be made is reported, not fatal.
+  Result<void> load();
+  // Recovery and the loops. After this, work is done.
+  Result<void> run();
+  // Work in progress ends at its next step boundary; what is open goes on at the next start.
+  void stop();
+
+  Catalog& catalog() { return catalog_; }
+  Backends& backends() { return backends_; }
+  Operations& operations() { return operations_; }
+  Homes& homes() { return homes_; }
+  Datasets& datasets() { return datasets_; }
+  Logins& logins() { return logins_; }
+  Tokens& tokens() { return tokens_; }
+  Administration& administration() { return administration_; }
+
+ private:
+  void register_metrics(Metrics& metrics);
+  void take_care(const std::stop_token& stop);
+  void look_at(const BackendPtr& backend);
+
+  Environment env_;
+  Catalog catalog_;
+  Backends backends_;
+  Operations operations_;
+  Homes::Parts parts_;
+  Homes homes_;
+  Datasets datasets_;
+  Logins logins_;
+  Tokens tokens_;
+  Administration administration_;
+  std::jthread caretaker_;
+};
+
+}  // namespace homeport::core

@@ -1,0 +1,170 @@
+#include "provisioner/core/space_work.h"
+
+#include <utility>
+
+namespace homeport::core {
+
+using store::SpaceRecord;
+using store::SpaceState;
+
+drivers::Layout layout_of(const SpaceRecord& space) {
+  return drivers::layout_from_name(space.layout).value_or(drivers::Layout::directory);
+}
+
+Result<drivers::ObjectRef> object_ref(const SpaceRecord& space) {
+  HOMEPORT_TRY(auto key, SpaceKey::parse(space.key));
+  if (space.backend_id.empty()) {
+    return Error{.code = Errc::failed_precondition,
+                 .message = "space " + space.key + " was never created on its backend"};
+  }
+  return drivers::ObjectRef{.layout = layout_of(space),
+                            .pool = space.pool,
+                            .key = std::move(key),
+                            .name = space.backend_name,
+                            .id = space.backend_id,
+                            .imported = space.imported};
+}
+
+drivers::Marker marker_of(const SpaceRecord& space, const Catalog& catalog) {
+  auto key = SpaceKey::parse(space.key);
+  drivers::Marker marker{.key = key ? *key : SpaceKey::from_random(space.kind, 0), .id = space.backend_id};
+  marker.aliases = space.kind == SpaceKind::home ? catalog.names_of(space.owner) : std::vector<std::string>{space.name};
+  marker.owner = space.owner;
+  marker.klass = space.klass;
+  if (space.quota_bytes) marker.quota = Bytes{*space.quota_bytes};
+  for (const auto& grant : catalog.grants_of(space.key))
+    marker.grants.push_back(grant.subject_kind + ":" + grant.subject);
+  marker.imported = space.imported;
+  if (space.imported) marker.path = space.path;
+  return marker;
+}
+
+render::Source to_render(const drivers::MountSource& source) {
+  if (const auto* nfs = std::get_if<drivers::NfsSource>(&source)) {
+    return render::NfsMount{.server = nfs->server,
+                            .export_path = nfs->path,
+                            .version = nfs->version,
+                            .port = nfs->port,
+                            .mount_port = nfs->mount_port,
+                            .fs_id = nfs->fs_id};
+  }
+  const auto& local = std::get<drivers::LocalSource>(source);
+  return render::LocalMount{.host = local.host, .path = local.path};
+}
+
+drivers::QuotaClass quota_class_of(const drivers::StorageDriver& driver, drivers::Layout layout) {
+  const auto info = driver.info();
+  const auto at = info->layouts.find(layout);
+  return at == info->layouts.end() ? drivers::QuotaClass::none : at->second.quota;
+}
+
+Result<void> take_over(const OpContext& op, drivers::StorageDriver& driver, const drivers::Object& object,
+                       SpaceRecord& space) {
+  space.backend_id = object.ref.id;
+  space.backend_name = object.ref.name;
+  space.path = object.path;
+  space.quota_class = std::string(drivers::quota_class_name(quota_class_of(driver, layout_of(space))));
+  if (object.usage) {
+    space.usage = store::UsageRecord{.bytes = object.usage->bytes.count(),
+                                     .files = object.usage->files,
+                                     .basis = std::string(drivers::usage_basis_name(object.usage->basis)),
+                                     .as_of = object.usage->as_of};
+  }
+  HOMEPORT_TRY(const auto source, driver.mount_source(op, object.ref, {}));
+  space.source = render::source_to_json(to_render(source));
+  return {};
+}
+
+std::string_view verb_name(Verb verb) {
+  switch (verb) {
+    case Verb::resize: return "resize";
+    case Verb::retire: return "retire";
+    case Verb::undelete: return "undelete";
+    case Verb::purge: return "purge";
+    case Verb::release: return "release";
+  }
+  return "change";
+}
+
+std::string space_words(const SpaceRecord& space, const Catalog& catalog) {
+  if (space.kind != SpaceKind::home) return std::string(space_kind_name(space.kind)) + " " + space.name;
+  const auto names = catalog.names_of(space.owner);
+  return "the home of " + (names.empty() ? space.owner : printable(names.front(), 60));
+}
+
+namespace {
+
+Error refused(std::string message, std::string hint) {
+  return Error{.code = Errc::failed_precondition, .message = std::move(message), .hint = std::move(hint)};
+}
+
+Result<void> check_state(const SpaceRecord& space, Verb verb, const std::string& words) {
+  const std::string state(store::space_state_name(space.state));
+  const auto wrong = [&](std::string hint) {
+    return refused(words + " is " + state + ", so it cannot be " + std::string(verb_name(verb)) + "d", std::move(hint));
+  };
+  switch (verb) {
+    case Verb::resize:
+    case Verb::retire:
+    case Verb::release:
+      if (space.state == SpaceState::ready) return {};
+      return wrong(space.state == SpaceState::retired ? "undelete it first" : "wait until it is ready");
+    case Verb::undelete:
+      if (space.state == SpaceState::retired) return {};
+      return wrong("only a retired space can be undeleted; what is purged is gone");
+    case Verb::purge:
+      if (space.state == SpaceState::retired) return {};
+      return wrong("retire it first; it then stays recoverable until you purge it");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> may_change(const Catalog& catalog, const SpaceRecord& space, Verb verb) {
+  const std::string words = space_words(space, catalog);
+  if (const auto open = catalog.open_operation(space.key)) {
+    return Error{.code = Errc::conflict,
+                 .message = "another operation (" + *open + ") is open on " + words,
+                 .hint = "`homeport operation watch " + *open + "` shows it; a parked one needs retry or give-up",
+                 .retry_after = std::chrono::seconds(2)};
+  }
+  HOMEPORT_CHECK(check_state(space, verb, words));
+  if (verb == Verb::release) return {};
+  const auto backend = catalog.backend(space.backend);
+  if (backend && backend->mode == "observe") {
+    return refused("backend " + space.backend + " is in mode observe: nothing on it is changed",
+                   "an admin can set mode create or manage in the desired document");
+  }
+  if (!space.imported) return {};
+  const bool right = verb == Verb::resize ? space.rights.resize : space.rights.destroy;
+  if (!right || (backend && backend->mode == "create")) {
+    return refused(words + " was imported and its right to " + std::string(verb_name(verb)) + " was not given",
+                   space.kind == SpaceKind::dataset ? "`homeport dataset release` forgets it and touches nothing"
+                                                    : "`homeport home release` forgets it and touches nothing");
+  }
+  return {};
+}
+
+std::string cap_counter_name(std::string_view backend, std::string_view what, WallTime now) {
+  return std::string(backend) + "/" + format_time(now).substr(0, 10) + "/" + std::string(what);
+}
+
+Result<void> count_against_cap(store::WriteTransaction& tx, const BackendSpec& backend, std::string_view what,
+                               std::uint64_t amount, std::optional<std::uint64_t> cap, WallTime now) {
+  if (!cap) return {};
+  const auto name = cap_counter_name(backend.name.str(), what, now);
+  HOMEPORT_TRY(auto counter, store::get<store::CounterRecord>(tx, name));
+  if (!counter) counter = store::CounterRecord{.name = name};
+  if (counter->value + amount > *cap) {
+    return Error{
+        .code = Errc::out_of_capacity,
+        .message = "the daily cap of " + std::to_string(*cap) + " " + std::string(what) + " on backend " +
+                   backend.name.str() + " is reached (" + std::to_string(counter->value) + " used)",
+        .hint = "it starts anew at 00:00 UTC; an admin can raise caps." + std::string(what) + " of the backend"};
+  }
+  counter->value += amount;
+  return store::put(tx, *counter);
+}
+
+}  // namespace homeport::core

@@ -1,0 +1,36 @@
+// Pieces that several use cases share: from records to driver values and back, and the checks before any change.
+#pragma once
+
+#include <string>
+
+#include "drivers/core/types.h"
+#include "provisioner/core/backends.h"
+#include "provisioner/core/homes.h"
+#include "provisioner/render/mount_spec.h"
+
+namespace homeport::core {
+
+// Precondition: the record has a backend id.
+[[nodiscard]] Result<drivers::ObjectRef> object_ref(const store::SpaceRecord& space);
+[[nodiscard]] drivers::Marker marker_of(const store::SpaceRecord& space, const Catalog& catalog);
+[[nodiscard]] render::Source to_render(const drivers::MountSource& source);
+// What the driver answered, taken over into the record (id, path, usage, mount source, quota class).
+Result<void> take_over(const OpContext& op, drivers::StorageDriver& driver, const drivers::Object& object,
+                       store::SpaceRecord& space);
+[[nodiscard]] drivers::QuotaClass quota_class_of(const drivers::StorageDriver& driver, drivers::Layout layout);
+[[nodiscard]] drivers::Layout layout_of(const store::SpaceRecord& space);
+
+enum class Verb { resize, retire, undelete, purge, release };
+[[nodiscard]] std::string_view verb_name(Verb verb);
+// The backend's mode, the space's rights and state, and no open operation. Errors: failed_precondition, conflict,
+// unsupported; each says what to do.
+[[nodiscard]] Result<void> may_change(const Catalog& catalog, const store::SpaceRecord& space, Verb verb);
+
+// Counts against a daily cap inside the transaction that writes the intent. Errors: out_of_capacity.
+Result<void> count_against_cap(store::WriteTransaction& tx, const BackendSpec& backend, std::string_view what,
+                               std::uint64_t amount, std::optional<std::uint64_t> cap, WallTime now);
+[[nodiscard]] std::string cap_counter_name(std::string_view backend, std::string_view what, WallTime now);
+// "alice's home", "dataset imagenet": for messages.
+[[nodiscard]] std::string space_words(const store::SpaceRecord& space, const Catalog& catalog);
+
+}  // namespace homeport::core

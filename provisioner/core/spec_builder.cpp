@@ -1,0 +1,245 @@
+#include "provisioner/core/spec_builder.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "policies/quota_state.h"
+#include "policies/select.h"
+#include "provisioner/base/digest.h"
+
+namespace homeport::core {
+
+using store::SpaceRecord;
+using store::SpaceState;
+
+namespace {
+
+constexpr std::size_t kMaxGroups = 16;  // AUTH_SYS, RFC 5531 appendix A
+
+Result<render::Purpose> purpose_of(const std::string& word) {
+  if (word == "interactive") return render::Purpose::interactive;
+  if (word == "batch") return render::Purpose::batch;
+  if (word == "dashboard" || word == "rescue") {
+    return Error{.code = Errc::unsupported,
+                 .message = "purpose " + word + " is not offered by this release",
+                 .hint = "use interactive or batch",
+                 .pointer = "/purpose"};
+  }
+  return Error{.code = Errc::invalid_argument,
+               .message = "purpose '" + printable(word, 30) + "' is not known",
+               .hint = "use interactive, batch, dashboard or rescue",
+               .pointer = "/purpose"};
+}
+
+std::string mount_id(std::string_view prefix, const std::string& name) {
+  std::string id(prefix);
+  bool exact = true;
+  for (const char c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+    id += plain ? c : '-';
+    exact = exact && plain;
+  }
+  if (!exact || id.size() > 32) id = id.substr(0, 23) + "-" + sha256_hex(name).substr(0, 8);
+  return id;
+}
+
+Result<render::Mount> mount_of(const SpaceRecord& space, const ClassSpec& klass) {
+  HOMEPORT_TRY(auto source, render::source_from_json(space.source));
+  render::Mount mount{.id = {}, .target = {}, .source = std::move(source)};
+  if (std::holds_alternative<render::NfsMount>(mount.source)) mount.nfs = klass.nfs;
+  return mount;
+}
+
+void add_quota(const SpaceRecord& space, const ClassSpec& klass, WallTime now, render::Mount& mount,
+               render::MountSpec& spec) {
+  if (!space.quota_bytes) return;
+  render::MountQuota quota{.limit_bytes = *space.quota_bytes, .quota_class = space.quota_class};
+  if (space.usage && space.usage->basis != "unknown") {
+    quota.used_bytes = space.usage->bytes;
+    quota.as_of = space.usage->as_of;
+    policies::QuotaFacts facts{.limit = Bytes{*space.quota_bytes}, .used = Bytes{space.usage->bytes}};
+    if (space.quota_class == "measured" || space.quota_class == "none") facts.measured_age = now - space.usage->as_of;
+    const auto state = policies::quota_state(facts, klass.notice_percent);
+    if (state.level != "none") {
+      spec.notices.push_back({.code = "home-" + state.level,
+                              .level = state.severity == policies::QuotaSeverity::error ? render::NoticeLevel::error
+                                                                                        : render::NoticeLevel::warn,
+                              .text = state.notice});
+      if (state.level == "full") spec.state = render::SpecState::degraded;
+    }
+  }
+  mount.quota = quota;
+}
+
+void add_identity(const SpecRequest& request, const store::UserRecord& user, const ClassSpec& klass,
+                  render::MountSpec& spec) {
+  auto& identity = spec.identity;
+  identity.mode = klass.identity;
+  const bool squash = klass.identity == render::IdentityMode::squash;
+  identity.uid = squash ? klass.squash_uid : user.uid.value_or(klass.squash_uid);
+  identity.gid = squash ? klass.squash_gid : user.gid.value_or(klass.squash_gid);
+  identity.user_name = klass.user_name;
+  identity.umask = klass.umask;
+  auto gids = request.gids;
+  std::sort(gids.begin(), gids.end());
+  gids.erase(std::unique(gids.begin(), gids.end()), gids.end());
+  std::erase(gids, identity.gid);
+  if (gids.size() > kMaxGroups) {
+    gids.resize(kMaxGroups);
+    spec.notices.push_back({.code = "too-many-groups",
+                            .level = render::NoticeLevel::warn,
+                            .text = "You are in more groups than NFS can carry; the first 16 by number count."});
+  }
+  identity.supplemental_gids = std::move(gids);
+}
+
+// Datasets by rule and by grant; the wider access wins.
+Result<std::map<std::string, std::string>> due_datasets(const Catalog& catalog, const SpecRequest& request,
+                                                        const store::UserRecord& user) {
+  std::map<std::string, std::string> due;  // name -> access
+  const auto rules = catalog.rules();
+  for (const auto& chosen :
+       policies::select(*rules, {.user = request.user, .groups = request.groups, .hub = request.hub}).datasets) {
+    due.emplace(chosen.name, "ro");
+  }
+  for (const auto& [key, access] : catalog.granted_to(user.key, request.groups)) {
+    const auto space = catalog.space(key);
+    if (!space || space->kind != SpaceKind::dataset) continue;
+    auto& wide = due[space->name];
+    if (wide != "rw") wide = access;
+  }
+  if (!request.wanted_datasets) return due;
+  std::map<std::string, std::string> wanted;
+  for (const auto& name : *request.wanted_datasets) {
+    if (name.find('@') != std::string::npos) {
+      return Error{.code = Errc::unsupported,
+                   .message = "dataset versions (" + printable(name, 60) + ") are not offered by this release",
+                   .hint = "ask for the dataset by its name",
+                   .pointer = "/wanted/datasets"};
+    }
+    const auto at = due.find(name);
+    if (at == due.end()) {
+      return Error{.code = Errc::forbidden,
+                   .message = "dataset '" + printable(name, 60) + "' is not granted to " + printable(request.user, 60),
+                   .hint = "an admin can grant it: `homeport dataset grant`",
+                   .pointer = "/wanted/datasets"};
+    }
+    wanted.insert(*at);
+  }
+  return wanted;
+}
+
+Result<void> add_datasets(const Catalog& catalog, const SpecRequest& request, const store::UserRecord& user,
+                          const ClassSpec& klass, BuiltSpec& built) {
+  HOMEPORT_TRY(const auto due, due_datasets(catalog, request, user));
+  for (const auto& [name, access] : due) {
+    const auto space = catalog.space_by_label("dataset/" + name);
+    if (!space || space->state != SpaceState::ready || space->source.is_null()) {
+      built.spec.notices.push_back({.code = "dataset-missing",
+                                    .level = render::NoticeLevel::warn,
+                                    .text = "Dataset " + name + " is not available now."});
+      if (built.spec.state == render::SpecState::ready) built.spec.state = render::SpecState::degraded;
+      continue;
+    }
+    HOMEPORT_TRY(auto mount, mount_of(*space, klass));
+    mount.id = mount_id("ds-", name);
+    mount.kind = render::MountKind::dataset;
+    mount.target = (klass.dataset_root == "/" ? "" : klass.dataset_root) + "/" + name;
+    mount.access = access == "rw" && !space->read_only ? render::MountAccess::rw : render::MountAccess::ro;
+    mount.required = false;
+    built.spaces.push_back(space->key);
+    built.spec.mounts.push_back(std::move(mount));
+  }
+  return {};
+}
+
+// What the storage's health means for somebody who starts now.
+void add_health(const Backends& backends, const Catalog& catalog, const SpaceRecord& home, render::MountSpec& spec) {
+  const auto record = catalog.backend(home.backend);
+  if (record && record->paused) {
+    spec.state = render::SpecState::blocked;
+    spec.status_hint = 503;
+    spec.notices.push_back(
+        {.code = "backend-paused",
+         .level = render::NoticeLevel::error,
+         .text = record->pause_text.empty() ? "The storage is paused for maintenance." : record->pause_text});
+    return;
+  }
+  const auto backend = backends.get(home.backend);
+  if (!backend) return;
+  const auto health = (*backend)->health();
+  if (health.data == Reachability::unreachable) {
+    spec.state = render::SpecState::blocked;
+    spec.status_hint = 503;
+    spec.notices.push_back({.code = "storage-down",
+                            .level = render::NoticeLevel::error,
+                            .text = "The storage that holds your home does not answer. Your files are safe; please try "
+                                    "again in a few minutes."});
+  } else if (health.management == Reachability::unreachable) {
+    spec.notices.push_back(
+        {.code = "storage-management-down",
+         .level = render::NoticeLevel::info,
+         .text = "The storage's management is not reachable; your files are, but changes to quotas have to wait."});
+  }
+}
+
+}  // namespace
+
+std::string spec_id_of(const SpecRequest& request, std::string_view user_key, std::string_view digest) {
+  std::string text = request.hub;
+  text.append(1, '\0').append(user_key).append(1, '\0').append(request.server).append(1, '\0').append(digest);
+  return "ms-" + sha256_hex(text).substr(0, 20);
+}
+
+Result<BuiltSpec> build_spec(const Catalog& catalog, const Backends& backends, const SpecRequest& request,
+                             const store::UserRecord& user, const SpaceRecord& home, WallTime now) {
+  const auto klass = catalog.klass(home.klass);
+  if (!klass) {
+    return Error{.code = Errc::failed_precondition,
+                 .message = "class " + home.klass + " of this home is no longer defined",
+                 .hint = "define it again in the desired document"};
+  }
+  if (request.wanted_snapshot) {
+    return Error{.code = Errc::unsupported,
+                 .message = "backend " + home.backend + " has no snapshots to mount",
+                 .hint = "leave wanted.snapshot out",
+                 .pointer = "/wanted/snapshot"};
+  }
+  BuiltSpec built;
+  auto& spec = built.spec;
+  HOMEPORT_TRY(spec.subject.purpose, purpose_of(request.purpose));
+  spec.subject.hub = request.hub;
+  spec.subject.user = request.user;
+  spec.subject.user_key = user.key;
+  spec.subject.server = request.server;
+  spec.subject.server_key = request.server.empty() ? "s-0" : "s-" + sha256_hex(request.server).substr(0, 8);
+  spec.subject.groups = request.groups;
+  std::sort(spec.subject.groups.begin(), spec.subject.groups.end());
+  add_identity(request, user, *klass, spec);
+
+  HOMEPORT_TRY(auto mount, mount_of(home, *klass));
+  mount.id = "home";
+  mount.kind = render::MountKind::home;
+  mount.target = klass->home_target;
+  mount.access = render::MountAccess::rw;
+  mount.required = true;
+  add_quota(home, *klass, now, mount, spec);
+  spec.mounts.push_back(std::move(mount));
+  built.spaces.push_back(home.key);
+  HOMEPORT_CHECK(add_datasets(catalog, request, user, *klass, built));
+  add_health(backends, catalog, home, spec);
+  spec.environment = klass->environment;
+  spec.environment.emplace("NB_UMASK", klass->umask);
+  spec.labels = klass->labels;
+  spec.labels.emplace("class", klass->name.str());
+  auto valid = render::validate(spec).context("class " + klass->name.str() + " gives no valid mount spec");
+  if (!valid) {
+    auto error = std::move(valid).error();
+    error.code = Errc::failed_precondition;  // the admin's words are wrong, not the caller's
+    return error;
+  }
+  return built;
+}
+
+}  // namespace homeport::core

@@ -1,0 +1,17 @@
+// Names of what a platform keeps for a mount: volumes, claims. Internal to this folder.
+#pragma once
+
+#include <string>
+
+#include "provisioner/render/mount_spec.h"
+
+namespace homeport::render {
+
+// "nb-ID-H": a DNS label of at most 63 characters (RFC 1123). H is the first 10 hex digits of the SHA-256 over source,
+// NFS options and access, so the name changes exactly when the mount does: platforms keep the options of a volume they
+// already know by name.
+[[nodiscard]] std::string object_name(const Mount& mount);
+
+[[nodiscard]] bool is_dns_label(std::string_view text);
+
+}  // namespace homeport::render

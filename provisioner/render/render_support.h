@@ -1,0 +1,34 @@
+// What every renderer does first. Internal to this folder.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "provisioner/render/renderer.h"
+
+namespace homeport::render {
+
+// Which options mean something to a renderer; the others are refused when they are set, never ignored.
+struct Uses {
+  bool template_mode = false;
+  bool kube = false;  // namespace, inline_nfs
+};
+
+// Errors: failed_precondition with the notice of a blocked spec, invalid_argument from validate() and for options the
+// renderer has no use for.
+[[nodiscard]] Result<void> check_render(const MountSpec& spec, const RenderOptions& options, const Uses& uses);
+
+// "mount 'home' nfs.nosuid cannot be expressed by kubespawner: …"
+[[nodiscard]] Error cannot_express(std::string_view renderer, const Mount& mount, std::string_view members,
+                                   std::string_view why, std::string hint);
+
+using RenderFn = Result<std::string> (*)(const MountSpec& spec, const RenderOptions& options);
+
+// For the table of renderers: the checks, then the renderer.
+template <RenderFn render, Uses uses>
+Result<std::string> checked(const MountSpec& spec, const RenderOptions& options) {
+  HOMEPORT_CHECK(check_render(spec, options, uses));
+  return render(spec, options);
+}
+
+}  // namespace homeport::render

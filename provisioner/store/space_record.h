@@ -1,0 +1,80 @@
+// One place handed to people, as it is remembered. Included by records.h, which says what holds for all records.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "provisioner/base/names.h"
+#include "provisioner/store/store.h"
+
+namespace homeport::store {
+
+// creating -> ready -> retiring -> retired -> purging -> purged; failed: never became ready and nothing stands.
+enum class SpaceState {
+  creating = 1,
+  ready = 2,
+  retiring = 3,
+  retired = 4,
+  undeleting = 5,
+  purging = 6,
+  purged = 7,
+  failed = 8,
+  released = 9
+};
+[[nodiscard]] std::string_view space_state_name(SpaceState state);
+[[nodiscard]] std::optional<SpaceState> space_state_from_name(std::string_view name);
+
+struct UsageRecord {
+  std::uint64_t bytes = 0;
+  std::optional<std::uint64_t> files{};
+  std::string basis = "unknown";
+  WallTime as_of{};
+};
+
+struct Rights {  // what an admin lets us do to this space
+  bool read = true;
+  bool snapshot = true;
+  bool resize = true;
+  bool destroy = true;
+};
+
+// Index: kind, owner (user key), label (unique while not empty), backend.
+struct SpaceRecord {
+  static constexpr Table kTable = Table::spaces;
+  std::string key;  // h-…, d-…
+  SpaceKind kind = SpaceKind::home;
+  SpaceState state = SpaceState::creating;
+  std::string realm{};
+  std::string owner{};  // user key; empty for datasets
+  std::string name{};   // dataset, group: its name; home: the server it belongs to ("" = all)
+  std::string backend;
+  std::string layout;  // filesystem | directory
+  std::string pool;
+  std::string backend_name;  // prefix + key, or the imported path
+  std::string backend_id{};  // empty until created
+  std::string path{};        // on the server
+  bool imported = false;
+  Rights rights{};
+  std::string klass{};
+  std::optional<std::uint64_t> quota_bytes{};
+  std::string quota_class = "none";  // none | measured | cooperative | hard
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint32_t mode = 0700;
+  bool read_only = false;           // datasets unless said otherwise
+  nlohmann::json source = nullptr;  // mount source as last learned (render's source JSON); null until ready
+  std::optional<UsageRecord> usage{};
+  WallTime created_at{};
+  std::optional<WallTime> retired_at{};
+  std::optional<WallTime> purge_after{};  // earliest time the policy lets it be purged
+  std::string note{};                     // free words of an admin
+  std::uint64_t revision = 0;
+  // "home/REALM/u-…/SERVER", "scratch/REALM/u-…/NAME", "dataset/NAME", "group/NAME"; empty for purged, failed and
+  // released, so that the name is free again.
+  [[nodiscard]] std::string label() const;
+};
+
+}  // namespace homeport::store

@@ -1,0 +1,166 @@
+#include "provisioner/base/doc_reader.h"
+#include "tests/unit/core/core_fixture.h"
+
+namespace homeport::testing {
+namespace {
+
+class LoginsTest : public CoreTest {
+ protected:
+  LoginsTest() { apply(standard()); }
+  core::Caller hub() const { return caller(policies::Scope::spawner, "main"); }
+  Result<nlohmann::json> ask(const core::SpecRequest& request) {
+    HOMEPORT_TRY(auto answer, hp().logins().issue(hub(), request));
+    if (answer.operation) {
+      HOMEPORT_TRY(const auto op, wait(*answer.operation));
+      (void)op;
+      HOMEPORT_TRY(answer, hp().logins().issue(hub(), request));
+    }
+    HOMEPORT_TRY(auto document, parse_json_document(answer.body(), "spec"));
+    document.root["_status"] = answer.status;
+    return std::move(document.root);
+  }
+  void import_data() {
+    ASSERT_OK(settled(hp().datasets().import(
+        caller(),
+        {.name = *Slug::parse("sets"), .backend = *Slug::parse("lab"), .path = *AbsolutePath::parse("/data/sets")})));
+  }
+};
+
+TEST_F(LoginsTest, AFirstLoginMakesTheHomeAndTheSameQuestionGetsTheSameAnswer) {
+  auto first_request = login("alice");
+  first_request.uid = 1001;
+  first_request.gid = 1001;
+  const auto first = ask(first_request);
+  ASSERT_OK(first);
+  EXPECT_EQ((*first)["state"], "ready");
+  EXPECT_EQ((*first)["identity"]["uid"], 1001);
+  ASSERT_EQ((*first)["mounts"].size(), 1U);
+  EXPECT_EQ((*first)["mounts"][0]["target"], "/home/jovyan");
+  EXPECT_EQ((*first)["mounts"][0]["access"], "rw");
+  const auto again = ask(login("alice"));
+  ASSERT_OK(again);
+  EXPECT_EQ((*again)["digest"], (*first)["digest"]);
+  EXPECT_EQ((*again)["spec_id"], (*first)["spec_id"]);
+  ASSERT_OK(render::from_json([&] {
+    auto document = *again;
+    document.erase("_status");
+    return document.dump();
+  }()));
+}
+
+TEST_F(LoginsTest, ANamelessUidIsRefusedWithAHint) {
+  const auto refused = ask(login("alice"));
+  ASSERT_ERRC(refused, Errc::invalid_argument);
+  EXPECT_FALSE(refused.error().hint.empty());
+}
+
+TEST_F(LoginsTest, AnotherUidThanLastTimeIsRefusedAndAudited) {
+  ASSERT_OK(ensure("alice", 1001));
+  auto request = login("alice");
+  request.uid = 1002;
+  EXPECT_ERRC(ask(request), Errc::forbidden);
+  ASSERT_OK(hp().logins().flush());
+  const auto rows = hp().administration().audit(0, 1000, "");
+  ASSERT_OK(rows);
+  EXPECT_EQ(rows->back().entry.action, "spec.issue");
+  EXPECT_EQ(rows->back().entry.outcome, "forbidden");
+}
+
+TEST_F(LoginsTest, DatasetsComeByGrantToUsersGroupsAndEveryone) {
+  ASSERT_OK(ensure("alice", 1001));
+  import_data();
+  const auto mounts = [&](const core::SpecRequest& request) {
+    const auto spec = ask(request);
+    EXPECT_OK(spec);
+    return (*spec)["mounts"].size();
+  };
+  EXPECT_EQ(mounts(login("alice", {"lab"})), 1U);
+  ASSERT_OK(hp().datasets().grant(caller(), "sets", {.kind = "group", .name = "lab"}, "ro"));
+  EXPECT_EQ(mounts(login("alice", {"lab"})), 2U);
+  EXPECT_EQ(mounts(login("alice")), 1U);
+  ASSERT_OK(hp().datasets().withdraw(caller(), "sets", {.kind = "group", .name = "lab"}));
+  EXPECT_EQ(mounts(login("alice", {"lab"})), 1U);
+  ASSERT_OK(hp().datasets().grant(caller(), "sets", {.kind = "user", .name = "alice"}, "ro"));
+  EXPECT_EQ(mounts(login("alice")), 2U);
+  EXPECT_ERRC(hp().datasets().grant(caller(), "sets", {.kind = "user", .name = "alice"}, "rw"),
+              Errc::failed_precondition);
+}
+
+TEST_F(LoginsTest, OnlyWhatIsDueCanBeWanted) {
+  ASSERT_OK(ensure("alice", 1001));
+  import_data();
+  auto request = login("alice");
+  request.wanted_datasets = {"sets"};
+  EXPECT_ERRC(ask(request), Errc::forbidden);
+  ASSERT_OK(hp().datasets().grant(caller(), "sets", {.kind = "everyone"}, "ro"));
+  const auto spec = ask(request);
+  ASSERT_OK(spec);
+  EXPECT_EQ((*spec)["mounts"][1]["id"], "ds-sets");
+  EXPECT_EQ((*spec)["mounts"][1]["access"], "ro");
+  request.wanted_datasets.emplace();
+  EXPECT_EQ((*ask(request))["mounts"].size(), 1U);
+  request = login("alice");
+  request.wanted_snapshot = "yesterday";
+  EXPECT_ERRC(ask(request), Errc::unsupported);
+  request = login("alice");
+  request.purpose = "party";
+  EXPECT_ERRC(ask(request), Errc::invalid_argument);
+}
+
+TEST_F(LoginsTest, ARetiredHomeIsNotMounted) {
+  const auto made = ensure("alice", 1001);
+  ASSERT_OK(made);
+  ASSERT_OK(settled(hp().homes().retire(caller(), made->key)));
+  EXPECT_ERRC(ask(login("alice")), Errc::forbidden);
+}
+
+TEST_F(LoginsTest, APausedBackendBlocksWithTheAdminsText) {
+  ASSERT_OK(ensure("alice", 1001));
+  ASSERT_OK(hp().administration().pause(caller(), "lab", "Disks are being changed until 14:00."));
+  const auto spec = ask(login("alice"));
+  ASSERT_OK(spec);
+  EXPECT_EQ((*spec)["state"], "blocked");
+  EXPECT_EQ((*spec)["_status"], 503);
+  EXPECT_EQ((*spec)["notices"][0]["text"], "Disks are being changed until 14:00.");
+  ASSERT_OK(hp().administration().resume(caller(), "lab"));
+  EXPECT_EQ((*ask(login("alice")))["state"], "ready");
+}
+
+TEST_F(LoginsTest, AKnownHomeIsAnsweredWithoutABackendCall) {
+  ASSERT_OK(ensure("alice", 1001));
+  factory_.plan->add(drivers::DriverMethod::create, {.error = Error{.code = Errc::unavailable, .message = "down"}},
+                     1000);
+  factory_.plan->add(drivers::DriverMethod::find, {.error = Error{.code = Errc::unavailable, .message = "down"}}, 1000);
+  const auto creates = factory_.plan->forwarded(drivers::DriverMethod::create);
+  const auto known = hp().logins().try_issue(hub(), login("alice"));
+  ASSERT_TRUE(known.has_value());
+  ASSERT_OK(*known);
+  EXPECT_EQ(factory_.plan->forwarded(drivers::DriverMethod::create), creates);
+}
+
+TEST_F(LoginsTest, ASpecCanBeReadAgainByItsIdAlsoAfterARestart) {
+  ASSERT_OK(ensure("alice", 1001));
+  const auto spec = hp().logins().issue(hub(), login("alice"));
+  ASSERT_OK(spec);
+  EXPECT_OK(hp().logins().reissue(spec->spec_id));
+  EXPECT_ERRC(hp().logins().reissue("ms-unknown"), Errc::not_found);
+  restart();
+  const auto again = hp().logins().reissue(spec->spec_id);
+  ASSERT_OK(again);
+  EXPECT_EQ(render::digest(*again), spec->digest);
+  ASSERT_OK(ensure("alice", 1001));
+  import_data();
+  ASSERT_OK(hp().datasets().grant(caller(), "sets", {.kind = "everyone"}, "ro"));
+  EXPECT_ERRC(hp().logins().reissue(spec->spec_id), Errc::not_found);  // it has changed since
+}
+
+TEST_F(LoginsTest, AnAdminWhoLooksStartsNoSession) {
+  const auto made = ensure("alice", 1001);
+  ASSERT_OK(made);
+  ASSERT_OK(hp().logins().issue(caller(), login("alice")));
+  ASSERT_OK(hp().logins().flush());
+  EXPECT_OK(settled(hp().homes().retire(caller(), made->key)));
+}
+
+}  // namespace
+}  // namespace homeport::testing
