@@ -62,7 +62,7 @@ json space_json(const store::SpaceRecord& space, const core::Catalog& catalog) {
           {"gid", space.gid},
           {"mode", mode_text(space.mode)},
           {"read_only", space.read_only},
-          {"source", space.source},
+          {"source", space.source.empty() ? json() : json::parse(space.source, nullptr, false)},
           {"created_at", time_json(space.created_at)},
           {"retired_at", time_json(space.retired_at)},
           {"purge_after", time_json(space.purge_after)},

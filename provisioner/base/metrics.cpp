@@ -1,7 +1,6 @@
 #include "provisioner/base/metrics.h"
 
 #include <prometheus/counter.h>
-#include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
@@ -21,16 +20,6 @@ class PrometheusCounter final : public Counter {
   prometheus::Counter& inner_;
 };
 
-class PrometheusGauge final : public Gauge {
- public:
-  explicit PrometheusGauge(prometheus::Gauge& inner) : inner_(inner) {}
-  void set(double value) override { inner_.Set(value); }
-  prometheus::Gauge& inner() { return inner_; }
-
- private:
-  prometheus::Gauge& inner_;
-};
-
 class PrometheusHistogram final : public Histogram {
  public:
   explicit PrometheusHistogram(prometheus::Histogram& inner) : inner_(inner) {}
@@ -40,6 +29,20 @@ class PrometheusHistogram final : public Histogram {
   prometheus::Histogram& inner_;
 };
 
+prometheus::MetricFamily to_prometheus(GaugeFamily family) {
+  prometheus::MetricFamily out;
+  out.name = std::move(family.name);
+  out.help = std::move(family.help);
+  out.type = prometheus::MetricType::Gauge;
+  for (auto& sample : family.samples) {
+    prometheus::ClientMetric metric;
+    for (auto& [name, value] : sample.labels) metric.label.push_back({name, std::move(value)});
+    metric.gauge.value = sample.value;
+    out.metric.push_back(std::move(metric));
+  }
+  return out;
+}
+
 class PrometheusMetrics final : public Metrics {
  public:
   Counter& counter(const std::string& name, const std::string& help, const MetricLabels& labels) override {
@@ -48,16 +51,6 @@ class PrometheusMetrics final : public Metrics {
     if (!slot) {
       auto& family = prometheus::BuildCounter().Name(name).Help(help).Register(registry_);
       slot = std::make_unique<PrometheusCounter>(family.Add(labels));
-    }
-    return *slot;
-  }
-  Gauge& gauge(const std::string& name, const std::string& help, const MetricLabels& labels) override {
-    const std::lock_guard lock(mutex_);
-    auto& slot = gauges_[{name, labels}];
-    if (!slot) {
-      auto& family = prometheus::BuildGauge().Name(name).Help(help).Register(registry_);
-      gauge_families_[name] = &family;
-      slot = std::make_unique<PrometheusGauge>(family.Add(labels));
     }
     return *slot;
   }
@@ -71,25 +64,21 @@ class PrometheusMetrics final : public Metrics {
     }
     return *slot;
   }
-  void forget_gauge(const std::string& name, const MetricLabels& labels) override {
+  void add_gauges(std::function<std::vector<GaugeFamily>()> read) override {
     const std::lock_guard lock(mutex_);
-    const auto at = gauges_.find({name, labels});
-    if (at == gauges_.end()) return;
-    gauge_families_.at(name)->Remove(&at->second->inner());
-    gauges_.erase(at);
-  }
-  void on_scrape(std::function<void()> refresh) override {
-    const std::lock_guard lock(mutex_);
-    refreshers_.push_back(std::move(refresh));
+    gauges_.push_back(std::move(read));
   }
   std::string text() override {
-    std::vector<std::function<void()>> refreshers;
+    std::vector<std::function<std::vector<GaugeFamily>()>> gauges;
     {
       const std::lock_guard lock(mutex_);
-      refreshers = refreshers_;
+      gauges = gauges_;
     }
-    for (const auto& refresh : refreshers) refresh();
-    return prometheus::TextSerializer().Serialize(registry_.Collect());
+    auto families = registry_.Collect();
+    for (const auto& read : gauges) {
+      for (auto& family : read()) families.push_back(to_prometheus(std::move(family)));
+    }
+    return prometheus::TextSerializer().Serialize(families);
   }
 
  private:
@@ -97,10 +86,8 @@ class PrometheusMetrics final : public Metrics {
   std::mutex mutex_;
   prometheus::Registry registry_{prometheus::Registry::InsertBehavior::Merge};
   std::map<Id, std::unique_ptr<PrometheusCounter>> counters_;
-  std::map<Id, std::unique_ptr<PrometheusGauge>> gauges_;
   std::map<Id, std::unique_ptr<PrometheusHistogram>> histograms_;
-  std::map<std::string, prometheus::Family<prometheus::Gauge>*> gauge_families_;
-  std::vector<std::function<void()>> refreshers_;
+  std::vector<std::function<std::vector<GaugeFamily>()>> gauges_;
 };
 
 }  // namespace

@@ -18,15 +18,21 @@ class Counter {
   virtual ~Counter() = default;
   virtual void add(double by = 1) = 0;
 };
-class Gauge {
- public:
-  virtual ~Gauge() = default;
-  virtual void set(double value) = 0;
-};
 class Histogram {
  public:
   virtual ~Histogram() = default;
   virtual void observe(double value) = 0;
+};
+
+// A state, computed when somebody asks: nothing is kept, so what is gone is not shown any more.
+struct GaugeFamily {
+  struct Sample {
+    MetricLabels labels;
+    double value = 0;
+  };
+  std::string name;
+  std::string help;
+  std::vector<Sample> samples{};
 };
 
 class Metrics {
@@ -34,13 +40,10 @@ class Metrics {
   virtual ~Metrics() = default;
   // The same name and labels give the same object. Counters end in _total, durations are in seconds (_seconds).
   virtual Counter& counter(const std::string& name, const std::string& help, const MetricLabels& labels) = 0;
-  virtual Gauge& gauge(const std::string& name, const std::string& help, const MetricLabels& labels) = 0;
   virtual Histogram& histogram(const std::string& name, const std::string& help, const MetricLabels& labels,
                                const std::vector<double>& buckets) = 0;
-  // Forgets a gauge whose thing is gone.
-  virtual void forget_gauge(const std::string& name, const MetricLabels& labels) = 0;
-  // Called before each text(): refreshes what is cheaper to compute when somebody asks.
-  virtual void on_scrape(std::function<void()> refresh) = 0;
+  // Called at each text(), for as long as this object lives; different calls name different families.
+  virtual void add_gauges(std::function<std::vector<GaugeFamily>()> read) = 0;
   [[nodiscard]] virtual std::string text() = 0;
 };
 

@@ -286,23 +286,22 @@ namespace {
 constexpr std::size_t kSourcesPerWrite = 500;
 
 // nullopt: as the record says, or not to be told now.
-std::optional<nlohmann::json> new_source(const Backends& backends, const Clock& clock,
-                                         const store::SpaceRecord& space) {
-  if (space.source.is_null() || space.label().empty()) return std::nullopt;
+std::optional<std::string> new_source(const Backends& backends, const Clock& clock, const store::SpaceRecord& space) {
+  if (space.source.empty() || space.label().empty()) return std::nullopt;
   const auto backend = backends.get(space.backend);
   const auto ref = object_ref(space);
   if (!backend || !ref) return std::nullopt;
   const OpContext op{.request_id = "sources", .deadline = clock.mono() + std::chrono::seconds(5)};
   const auto source = (*backend)->driver().mount_source(op, *ref, {});
   if (!source) return std::nullopt;
-  auto json = render::source_to_json(to_render(*source));
-  return json == space.source ? std::nullopt : std::optional(std::move(json));
+  auto text = render::source_to_json(to_render(*source)).dump();
+  return text == space.source ? std::nullopt : std::optional(std::move(text));
 }
 
 }  // namespace
 
 Result<std::size_t> Administration::refresh_mount_sources() {
-  std::vector<std::pair<std::string, nlohmann::json>> changed;
+  std::vector<std::pair<std::string, std::string>> changed;  // key, source
   for (const auto& space : p_.catalog.spaces()) {
     if (auto source = new_source(p_.backends, p_.clock, *space)) changed.emplace_back(space->key, std::move(*source));
   }

@@ -241,6 +241,7 @@ Result<SpaceOutcome> Datasets::release(const Caller& caller, std::string_view na
   HOMEPORT_CHECK(p_.store.write("release", [&](store::WriteTransaction& tx) -> Result<void> {
     HOMEPORT_TRY(auto space, store::get<SpaceRecord>(tx, known.key));
     if (!space) return Error{.code = Errc::not_found, .message = "the dataset is gone"};
+    HOMEPORT_CHECK(state_allows(p_.catalog, *space, Verb::release));
     space->state = SpaceState::released;
     HOMEPORT_CHECK(store::put(tx, *space));
     HOMEPORT_TRY(const auto grants, store::list<store::GrantRecord>(tx, {.column = "space", .value = known.key}));

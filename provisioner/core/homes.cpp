@@ -132,7 +132,7 @@ Result<Homes::Decision> Homes::decide(const HomeRequest& request) const {
                  .hint = "if the person really has another uid now, an admin says so with `homeport user set-uid`",
                  .pointer = "/uid"};
   }
-  if (!squash && !d.user) {
+  if (!squash && !(d.user && d.user->uid)) {
     if (const auto other = p_.catalog.user_with_uid(request.realm, *uid)) {
       const auto names = p_.catalog.names_of(*other);
       return Error{
@@ -199,10 +199,6 @@ Result<SpaceOutcome> Homes::ensure(const Caller& caller, const HomeRequest& requ
     user.uid = d.owner.uid.value;
     user.gid = d.owner.gid.value;
   }
-  if (!user.uid && request.uid) {
-    user.uid = request.uid;
-    user.gid = request.gid ? request.gid : request.uid;
-  }
   const auto key = SpaceKey::from_random(SpaceKind::home, p_.ids.random64());
   SpaceRecord space{.key = key.str(),
                     .backend = d.klass->backend.str(),
@@ -264,6 +260,7 @@ Result<SpaceOutcome> Homes::ensure(const Caller& caller, const HomeRequest& requ
           return SpaceOutcome{.space = *theirs, .operation = p_.catalog.open_operation(theirs->key)};
         }
       }
+      HOMEPORT_CHECK(decide(request));  // or took the uid or a name that looks the same: that has words of its own
     }
     return written.error();
   }

@@ -38,6 +38,8 @@ class Homes {
     Clock& clock;
     IdSource& ids;
     std::string name_prefix = "hp-";  // of backend objects; the same as the drivers'
+    // Writes the sessions that were issued and are not in the store yet.
+    std::function<Result<void>()> flush_sessions = [] { return Result<void>{}; };
   };
   explicit Homes(Parts parts) : p_(std::move(parts)) {}
 
@@ -76,11 +78,13 @@ class Homes {
  private:
   struct Decision;  // class, backend, pool, owner, quota: everything the intent holds
   Result<Decision> decide(const HomeRequest& request) const;
-  // The open operation on the space, when it does just what is asked for: asked twice, done once.
-  [[nodiscard]] std::optional<SpaceOutcome> joined(const store::SpaceRecord& space, std::string_view kind,
-                                                   const nlohmann::json& plan) const;
-  Result<SpaceOutcome> change(const Caller& caller, const std::string& space, std::string_view kind,
-                              nlohmann::json plan, std::optional<std::uint64_t> expected_revision);
+  // A wanted change of one space: what every verb of its life has in common.
+  struct Wanted;
+  // Joins the open operation that does the same, answers what is so already, or starts anew. Who loses a race against
+  // another request looks again.
+  Result<SpaceOutcome> change(const Caller& caller, const std::string& key, const Wanted& wanted);
+  [[nodiscard]] std::optional<SpaceOutcome> joined(const std::string& key, const Wanted& wanted) const;
+  Result<SpaceOutcome> write_intent(const Caller& caller, const std::string& key, const Wanted& wanted);
   Parts p_;
 };
 

@@ -62,99 +62,138 @@ Result<void> check_no_sessions(store::ReadTransaction& tx, const Catalog& catalo
 
 }  // namespace
 
-std::optional<SpaceOutcome> Homes::joined(const SpaceRecord& space, std::string_view kind,
-                                          const nlohmann::json& plan) const {
-  const auto open = p_.catalog.open_operation(space.key);
-  const auto op = open ? p_.operations.get(*open)
-                       : Result<store::OperationRecord>(Error{.code = Errc::not_found, .message = "none is open"});
-  if (!op || op->kind != kind) return std::nullopt;
-  const auto asked = plan.find("quota_bytes");
-  if (asked != plan.end() && op->plan.value("quota_bytes", nlohmann::json()) != *asked) return std::nullopt;
-  return SpaceOutcome{.space = space, .operation = *open};
+struct Homes::Wanted {
+  Verb verb;
+  nlohmann::json plan = nlohmann::json::object();
+  std::optional<std::uint64_t> expected_revision{};
+  std::function<bool(const SpaceRecord&)> is_so;          // already, without an operation
+  std::function<Result<void>(const SpaceRecord&)> check;  // beside state, mode and rights; may be empty
+
+  [[nodiscard]] std::string kind() const { return "space." + std::string(verb_name(verb)); }
+};
+
+namespace {
+
+// What the record says from the intent on, and what counts against the day.
+Result<void> begin_change(store::WriteTransaction& tx, Verb verb, const nlohmann::json& plan, const Catalog& catalog,
+                          const BackendSpec* backend, WallTime now, SpaceRecord& space) {
+  switch (verb) {
+    case Verb::retire:
+      if (!plan.value("force", false)) HOMEPORT_CHECK(check_no_sessions(tx, catalog, space, now));
+      space.state = SpaceState::retiring;
+      space.retired_at = now;
+      space.purge_after = now + trash_time(catalog, space);
+      return {};
+    case Verb::undelete: space.state = SpaceState::undeleting; return {};
+    case Verb::purge:
+      space.state = SpaceState::purging;
+      return backend != nullptr ? count_against_cap(tx, *backend, "destroys", 1, backend->caps.destroys, now)
+                                : Result<void>{};
+    case Verb::resize: {
+      const auto wanted = plan.value("quota_bytes", std::uint64_t{0});
+      const auto present = space.quota_bytes.value_or(0);
+      if (backend == nullptr || !backend->caps.bytes || wanted <= present) return {};
+      return count_against_cap(tx, *backend, "bytes", wanted - present, backend->caps.bytes->count(), now);
+    }
+    case Verb::release: return {};
+  }
+  return {};
 }
 
-Result<SpaceOutcome> Homes::change(const Caller& caller, const std::string& space_key, std::string_view kind,
-                                   nlohmann::json plan, std::optional<std::uint64_t> expected_revision) {
+}  // namespace
+
+std::optional<SpaceOutcome> Homes::joined(const std::string& key, const Wanted& wanted) const {
+  const auto open = p_.catalog.open_operation(key);
+  if (!open) return std::nullopt;
+  const auto op = p_.operations.get(*open);
+  if (!op || op->kind != wanted.kind()) return std::nullopt;
+  const auto asked = wanted.plan.find("quota_bytes");
+  if (asked != wanted.plan.end() && op->plan.value("quota_bytes", nlohmann::json()) != *asked) return std::nullopt;
+  const auto space = p_.catalog.space(key);
+  if (!space) return std::nullopt;
+  return SpaceOutcome{.space = *space, .operation = *open};
+}
+
+Result<SpaceOutcome> Homes::change(const Caller& caller, const std::string& key, const Wanted& wanted) {
+  constexpr int kRounds = 3;
+  for (int round = 1;; ++round) {
+    // Operation first, then the space: an operation that ends in between has left its end in the space.
+    if (auto same = joined(key, wanted)) return std::move(*same);
+    HOMEPORT_TRY(const auto space, resolve("", key));
+    if (wanted.is_so(space)) return SpaceOutcome{.space = space};
+    if (wanted.check) HOMEPORT_CHECK(wanted.check(space));
+    HOMEPORT_CHECK(may_change(p_.catalog, space, wanted.verb));
+    auto outcome = write_intent(caller, key, wanted);
+    if (outcome) return outcome;
+    const auto code = outcome.error().code;
+    const bool lost_a_race = code == Errc::conflict || code == Errc::already_exists;
+    if (!lost_a_race || wanted.expected_revision || round == kRounds) return outcome;
+  }
+}
+
+Result<SpaceOutcome> Homes::write_intent(const Caller& caller, const std::string& key, const Wanted& wanted) {
   const auto now = p_.clock.now();
-  SpaceOutcome outcome{.space =
-                           SpaceRecord{.key = space_key, .backend = {}, .layout = {}, .pool = {}, .backend_name = {}}};
-  std::string operation;
+  SpaceOutcome outcome{.space = SpaceRecord{.key = key, .backend = {}, .layout = {}, .pool = {}, .backend_name = {}},
+                       .created = true};
   HOMEPORT_CHECK(p_.store.write("intent", [&](store::WriteTransaction& tx) -> Result<void> {
-    HOMEPORT_TRY(auto space, store::get<SpaceRecord>(tx, space_key));
-    if (!space) return Error{.code = Errc::not_found, .message = "there is no space " + space_key};
-    if (expected_revision && *expected_revision != space->revision) {
-      return Error{.code = Errc::conflict,
-                   .message = space_words(*space, p_.catalog) + " was changed meanwhile (revision " +
-                              std::to_string(space->revision) + ")",
-                   .hint = "read it again and decide anew"};
-    }
-    auto op = p_.operations.prepare(kind, *space, caller, plan);
+    HOMEPORT_TRY(auto space, store::get<SpaceRecord>(tx, key));
+    if (!space) return Error{.code = Errc::not_found, .message = "there is no space " + key};
+    const Error changed{.code = Errc::conflict,
+                        .message = space_words(*space, p_.catalog) + " was changed meanwhile (revision " +
+                                   std::to_string(space->revision) + ")",
+                        .hint = "read it again and decide anew"};
+    if (wanted.expected_revision && *wanted.expected_revision != space->revision) return changed;
+    if (!state_allows(p_.catalog, *space, wanted.verb)) return changed;
+    auto op = p_.operations.prepare(wanted.kind(), *space, caller, wanted.plan);
     op.plan["backend_name"] = space->backend_name;
     op.plan["pool"] = space->pool;
     op.plan["layout"] = space->layout;
-    operation = op.id;
-    if (kind == "space.retire") {
-      if (!plan.value("force", false)) HOMEPORT_CHECK(check_no_sessions(tx, p_.catalog, *space, now));
-      space->state = SpaceState::retiring;
-      space->retired_at = now;
-      space->purge_after = now + trash_time(p_.catalog, *space);
-    } else if (kind == "space.undelete") {
-      space->state = SpaceState::undeleting;
-    } else if (kind == "space.purge") {
-      space->state = SpaceState::purging;
-      const auto backend = p_.backends.get(space->backend);
-      if (backend)
-        HOMEPORT_CHECK(count_against_cap(tx, (*backend)->spec(), "destroys", 1, (*backend)->spec().caps.destroys, now));
-    } else if (kind == "space.resize") {
-      const auto backend = p_.backends.get(space->backend);
-      const auto wanted = plan.value("quota_bytes", std::uint64_t{0});
-      const auto more = wanted > space->quota_bytes.value_or(0) ? wanted - space->quota_bytes.value_or(0) : 0;
-      if (backend && (*backend)->spec().caps.bytes && more > 0) {
-        HOMEPORT_CHECK(
-            count_against_cap(tx, (*backend)->spec(), "bytes", more, (*backend)->spec().caps.bytes->count(), now));
-      }
-    }
+    const auto backend = p_.backends.get(space->backend);
+    HOMEPORT_CHECK(
+        begin_change(tx, wanted.verb, wanted.plan, p_.catalog, backend ? &(*backend)->spec() : nullptr, now, *space));
     HOMEPORT_CHECK(store::put(tx, *space));
     HOMEPORT_CHECK(store::put(tx, op, store::Expect::none()));
+    outcome.operation = op.id;
     outcome.space = *space;
     return {};
   }));
-  fault_point(std::string(kind) + ".intent_written");
-  outcome.operation = operation;
-  outcome.created = true;
-  p_.operations.start(operation);
+  fault_point(wanted.kind() + ".intent_written");
+  p_.operations.start(*outcome.operation);
   return outcome;
 }
 
 Result<SpaceOutcome> Homes::resize(const Caller& caller, const std::string& key, const Resize& request) {
-  HOMEPORT_TRY(const auto space, resolve("", key));
-  if (auto same = joined(space, "space.resize", {{"quota_bytes", request.quota.count()}})) return std::move(*same);
-  HOMEPORT_CHECK(may_change(p_.catalog, space, Verb::resize));
-  HOMEPORT_CHECK(check_resize(p_.catalog, space, request));
-  if (space.quota_bytes == request.quota.count() && !request.expected_revision) return SpaceOutcome{.space = space};
-  return change(caller, key, "space.resize", {{"quota_bytes", request.quota.count()}, {"force", request.force}},
-                request.expected_revision);
+  return change(caller, key,
+                {.verb = Verb::resize,
+                 .plan = {{"quota_bytes", request.quota.count()}, {"force", request.force}},
+                 .expected_revision = request.expected_revision,
+                 .is_so =
+                     [&](const SpaceRecord& space) {
+                       return space.state == SpaceState::ready && space.quota_bytes == request.quota.count() &&
+                              !request.expected_revision;
+                     },
+                 .check = [&](const SpaceRecord& space) { return check_resize(p_.catalog, space, request); }});
 }
 
 Result<SpaceOutcome> Homes::retire(const Caller& caller, const std::string& key, bool force) {
-  HOMEPORT_TRY(const auto space, resolve("", key));
-  if (space.state == SpaceState::retired) return SpaceOutcome{.space = space};
-  if (space.kind == SpaceKind::dataset) {
-    return Error{.code = Errc::unsupported,
-                 .message = "a dataset is never deleted by us",
-                 .hint = "`homeport dataset release " + space.name + "` forgets it and touches nothing"};
-  }
-  if (auto same = joined(space, "space.retire", {})) return std::move(*same);
-  HOMEPORT_CHECK(may_change(p_.catalog, space, Verb::retire));
-  return change(caller, key, "space.retire", {{"force", force}}, std::nullopt);
+  HOMEPORT_CHECK(p_.flush_sessions());
+  return change(caller, key,
+                {.verb = Verb::retire,
+                 .plan = {{"force", force}},
+                 .is_so = [](const SpaceRecord& space) { return space.state == SpaceState::retired; },
+                 .check = [](const SpaceRecord& space) -> Result<void> {
+                   if (space.kind != SpaceKind::dataset) return {};
+                   return Error{.code = Errc::unsupported,
+                                .message = "a dataset is never deleted by us",
+                                .hint = "`homeport dataset release " + space.name + "` forgets it and touches nothing"};
+                 }});
 }
 
 Result<SpaceOutcome> Homes::undelete(const Caller& caller, const std::string& key) {
-  HOMEPORT_TRY(const auto space, resolve("", key));
-  if (space.state == SpaceState::ready) return SpaceOutcome{.space = space};
-  if (auto same = joined(space, "space.undelete", {})) return std::move(*same);
-  HOMEPORT_CHECK(may_change(p_.catalog, space, Verb::undelete));
-  return change(caller, key, "space.undelete", nlohmann::json::object(), std::nullopt);
+  return change(caller, key,
+                {.verb = Verb::undelete,
+                 .is_so = [](const SpaceRecord& space) { return space.state == SpaceState::ready; },
+                 .check = {}});
 }
 
 Result<SpaceOutcome> Homes::purge(const Caller& caller, const std::string& key, std::string_view confirm) {
@@ -170,9 +209,10 @@ Result<SpaceOutcome> Homes::purge(const Caller& caller, const std::string& key, 
                  .hint = "a purge cannot be undone: confirm it with the owner's name or the space's key",
                  .pointer = "/confirm"};
   }
-  if (auto same = joined(space, "space.purge", {})) return std::move(*same);
-  HOMEPORT_CHECK(may_change(p_.catalog, space, Verb::purge));
-  return change(caller, key, "space.purge", nlohmann::json::object(), std::nullopt);
+  return change(caller, key,
+                {.verb = Verb::purge,
+                 .is_so = [](const SpaceRecord& now) { return now.state == SpaceState::purged; },
+                 .check = {}});
 }
 
 void Homes::preview(const Caller& caller, const std::string& key, std::string_view verb, std::optional<Resize> resize,

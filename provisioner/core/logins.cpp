@@ -101,8 +101,8 @@ struct Logins::Pending {
 struct Logins::State {
   std::shared_mutex cache_mutex;
   std::unordered_map<std::string, std::shared_ptr<const Cached>> cache;
-  std::unordered_map<std::string, std::shared_ptr<const Cached>> by_id;
 
+  std::mutex flush_mutex;  // taken before issued_mutex: after flush() everything issued before it is in the store
   std::mutex issued_mutex;
   std::unordered_map<std::string, Pending> issued;  // session key -> not yet written
   struct Written {
@@ -177,12 +177,8 @@ Result<Logins::CachedPtr> Logins::prepared(const SpecRequest& request, const sto
   HOMEPORT_TRY(auto made, make(request, user, home));
   prepared_anew_.add();
   const std::unique_lock lock(state_->cache_mutex);
-  if (state_->cache.size() >= kMaxCached) {
-    state_->cache.clear();
-    state_->by_id.clear();
-  }
+  if (state_->cache.size() >= kMaxCached) state_->cache.clear();
   state_->cache[key] = made;
-  state_->by_id[made->spec_id] = made;
   return made;
 }
 
@@ -299,8 +295,11 @@ Result<SpecAnswer> Logins::issue(const Caller& caller, const SpecRequest& reques
 
 std::optional<SpecRequest> Logins::find_request(const std::string& spec_id) const {
   {
+    // Rarely asked, so it is not worth an index of every answer.
     const std::shared_lock lock(state_->cache_mutex);
-    if (const auto at = state_->by_id.find(spec_id); at != state_->by_id.end()) return at->second->request;
+    for (const auto& [key, cached] : state_->cache) {
+      if (cached->spec_id == spec_id) return cached->request;
+    }
   }
   std::optional<SpecRequest> found;
   const auto read = p_.store.read([&](store::ReadTransaction& tx) -> Result<void> {
@@ -346,55 +345,72 @@ Result<void> Logins::release(const Caller& caller, const std::string& spec_id) {
   });
 }
 
+SessionRecord Logins::session_of(const Pending& pending) {
+  const auto& answer = *pending.answer;
+  SessionRecord session{.hub = answer.request.hub,
+                        .user = answer.user_key,
+                        .server = answer.request.server,
+                        .spec_id = answer.spec_id,
+                        .digest = answer.digest,
+                        .request = request_to_json(answer.request),
+                        .spaces = answer.spaces};
+  session.issued_at = pending.first;
+  session.renewed_at = pending.last;
+  return session;
+}
+
 Result<void> Logins::flush() {
+  const std::lock_guard one_at_a_time(state_->flush_mutex);
   std::unordered_map<std::string, Pending> issued;
   std::vector<store::AuditEntry> refusals;
-  std::uint64_t left_off = 0;
   {
     const std::lock_guard lock(state_->issued_mutex);
     issued.swap(state_->issued);
     refusals.swap(state_->refusals);
-    std::swap(left_off, state_->refusals_left_off);
-  }
-  if (issued.empty() && refusals.empty() && left_off == 0) return {};
-  if (left_off > 0) {
-    refusals.push_back({.at = p_.clock.now(),
-                        .principal = "system",
-                        .action = "spec.issue",
-                        .subject = "",
-                        .outcome = "refused",
-                        .detail = nlohmann::json{{"more_refusals_not_listed", left_off}}.dump()});
-  }
-  auto next = issued.begin();
-  bool first = true;
-  while (next != issued.end() || first) {
-    std::vector<SessionRecord> batch;
-    for (; next != issued.end() && batch.size() < kRowsPerWrite; ++next) {
-      const auto& answer = *next->second.answer;
-      SessionRecord session{.hub = answer.request.hub,
-                            .user = answer.user_key,
-                            .server = answer.request.server,
-                            .spec_id = answer.spec_id,
-                            .digest = answer.digest,
-                            .request = request_to_json(answer.request),
-                            .spaces = answer.spaces};
-      session.issued_at = next->second.first;
-      session.renewed_at = next->second.last;
-      batch.push_back(std::move(session));
+    if (const auto left_off = std::exchange(state_->refusals_left_off, 0); left_off > 0) {
+      refusals.push_back({.at = p_.clock.now(),
+                          .principal = "system",
+                          .action = "spec.issue",
+                          .subject = "",
+                          .outcome = "refused",
+                          .detail = nlohmann::json{{"more_refusals_not_listed", left_off}}.dump()});
     }
-    HOMEPORT_CHECK(p_.store.write("sessions", [&](store::WriteTransaction& tx) -> Result<void> {
-      for (auto session : batch) HOMEPORT_CHECK(store::put(tx, session, store::Expect::any()));
-      if (first) {
-        for (const auto& refusal : refusals) HOMEPORT_CHECK(tx.append_audit(refusal));
-      }
-      return {};
-    }));
-    first = false;
-    const std::lock_guard lock(state_->issued_mutex);
-    if (state_->written.size() > kMaxCached) state_->written.clear();
-    for (const auto& session : batch)
-      state_->written[session.key()] = {.spec_id = session.spec_id, .at = session.renewed_at};
   }
+  while (!issued.empty() || !refusals.empty()) {
+    auto written = write_some(issued, refusals);
+    if (written) continue;
+    // Nothing issued is forgotten: what came meanwhile is newer, what could not be written waits for the next try.
+    const std::lock_guard lock(state_->issued_mutex);
+    for (auto& [key, pending] : issued) {
+      const auto [at, fresh] = state_->issued.try_emplace(key, pending);
+      if (!fresh) at->second.first = pending.first;
+    }
+    refusals.insert(refusals.end(), std::make_move_iterator(state_->refusals.begin()),
+                    std::make_move_iterator(state_->refusals.end()));
+    state_->refusals = std::move(refusals);
+    return written;
+  }
+  return {};
+}
+
+Result<void> Logins::write_some(std::unordered_map<std::string, Pending>& issued,
+                                std::vector<store::AuditEntry>& refusals) {
+  std::vector<SessionRecord> batch;
+  for (const auto& [key, pending] : issued) {
+    if (batch.size() == kRowsPerWrite) break;
+    batch.push_back(session_of(pending));
+  }
+  HOMEPORT_CHECK(p_.store.write("sessions", [&](store::WriteTransaction& tx) -> Result<void> {
+    for (auto session : batch) HOMEPORT_CHECK(store::put(tx, session, store::Expect::any()));
+    for (const auto& refusal : refusals) HOMEPORT_CHECK(tx.append_audit(refusal));
+    return {};
+  }));
+  refusals.clear();
+  for (const auto& session : batch) issued.erase(session.key());
+  const std::lock_guard lock(state_->issued_mutex);
+  if (state_->written.size() > kMaxCached) state_->written.clear();
+  for (const auto& session : batch)
+    state_->written[session.key()] = {.spec_id = session.spec_id, .at = session.renewed_at};
   return {};
 }
 

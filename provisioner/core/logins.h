@@ -55,7 +55,8 @@ class Logins {
   // (the hint says to ask again).
   [[nodiscard]] Result<render::MountSpec> reissue(const std::string& spec_id) const;
   [[nodiscard]] Result<void> release(const Caller& caller, const std::string& spec_id);
-  // Writes what was issued since the last time. The loop does so at least once a second.
+  // Writes what was issued since the last time; what cannot be written is kept for the next time. The loop does so at
+  // least once a second.
   Result<void> flush();
   void start();
   void stop();
@@ -74,6 +75,9 @@ class Logins {
   [[nodiscard]] std::string time_text(WallTime now);
   void remember(const Caller& caller, const CachedPtr& cached, WallTime now);
   void remember_refusal(const Caller& caller, const SpecRequest& request, const Error& error);
+  [[nodiscard]] static store::SessionRecord session_of(const Pending& pending);
+  // One write; takes what is written out of both.
+  Result<void> write_some(std::unordered_map<std::string, Pending>& issued, std::vector<store::AuditEntry>& refusals);
   [[nodiscard]] std::optional<SpecRequest> find_request(const std::string& spec_id) const;
 
   Homes::Parts p_;

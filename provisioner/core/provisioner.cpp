@@ -3,26 +3,10 @@
 #include <utility>
 
 #include "provisioner/base/log.h"
+#include "provisioner/core/gauges.h"
 
 namespace homeport::core {
 namespace {
-
-// The names existing hub dashboards read (prometheus-dirsize-exporter's), so that they go on working unchanged.
-void add_dirsize(Metrics& metrics, const Catalog& catalog) {
-  for (const auto& space : catalog.spaces()) {
-    if (space->kind != SpaceKind::home) continue;
-    const auto names = catalog.names_of(space->owner);
-    const MetricLabels labels{{"namespace", space->realm}, {"directory", names.empty() ? space->owner : names.front()}};
-    if (space->usage && space->usage->basis != "unknown") {
-      metrics.gauge("dirsize_total_size_bytes", "Bytes used by the home, as last measured.", labels)
-          .set(static_cast<double>(space->usage->bytes));
-    }
-    if (space->quota_bytes) {
-      metrics.gauge("dirsize_hard_limit_bytes", "The home's quota, whatever enforces it.", labels)
-          .set(static_cast<double>(*space->quota_bytes));
-    }
-  }
-}
 
 constexpr std::chrono::seconds kLookEvery{15};
 constexpr std::chrono::seconds kLookTime{5};
@@ -43,7 +27,8 @@ Provisioner::Provisioner(Environment environment)
              .operations = operations_,
              .clock = env_.clock,
              .ids = env_.ids,
-             .name_prefix = env_.name_prefix},
+             .name_prefix = env_.name_prefix,
+             .flush_sessions = [this] { return logins_.flush(); }},
       homes_(parts_),
       datasets_(parts_),
       logins_(parts_, homes_, env_.metrics, env_.realm),
@@ -58,7 +43,7 @@ Result<void> Provisioner::load() {
   env_.store.set_listener([this](std::span<const store::Change> changes) { catalog_.on_changes(changes); });
   HOMEPORT_CHECK(catalog_.load());
   backends_.follow_catalog();
-  register_metrics(env_.metrics);
+  env_.metrics.add_gauges([this] { return read_gauges(catalog_, backends_, operations_); });
   return {};
 }
 
@@ -116,45 +101,6 @@ void Provisioner::look_at(const BackendPtr& backend) {
         }
       })
       .has_value();
-}
-
-void Provisioner::register_metrics(Metrics& metrics) {
-  metrics.on_scrape([this, &metrics] {
-    std::map<std::pair<std::string, std::string>, double> spaces;
-    for (const auto& space : catalog_.spaces(true)) {
-      ++spaces[{std::string(space_kind_name(space->kind)), std::string(store::space_state_name(space->state))}];
-    }
-    for (const auto& [labels, count] : spaces) {
-      metrics.gauge("homeport_spaces", "Spaces by kind and state.", {{"kind", labels.first}, {"state", labels.second}})
-          .set(count);
-    }
-    metrics.gauge("homeport_people", "People known.", {}).set(static_cast<double>(catalog_.users().size()));
-    for (const auto& record : catalog_.backends()) {
-      const auto backend = backends_.get(record.name);
-      const MetricLabels labels{{"backend", record.name}};
-      const auto health = backend ? (*backend)->health() : BackendHealth{};
-      metrics.gauge("homeport_backend_up", "1 when the backend's management answered last time, else 0.", labels)
-          .set(backend && health.management == Reachability::ok ? 1 : 0);
-      metrics.gauge("homeport_backend_queue", "Jobs waiting for or running on the backend's workers.", labels)
-          .set(backend ? static_cast<double>((*backend)->workers().queued()) : 0);
-      for (const auto& pool : health.pools) {
-        const MetricLabels pool_labels{{"backend", record.name}, {"pool", pool.name}};
-        if (pool.capacity)
-          metrics.gauge("homeport_pool_capacity_bytes", "Size of the pool.", pool_labels)
-              .set(static_cast<double>(pool.capacity->count()));
-        if (pool.free)
-          metrics.gauge("homeport_pool_free_bytes", "Free space of the pool.", pool_labels)
-              .set(static_cast<double>(pool.free->count()));
-      }
-    }
-    add_dirsize(metrics, catalog_);
-    const auto parked = operations_.list({.state = store::OperationState::parked, .limit = 100000});
-    metrics.gauge("homeport_operations_parked", "Operations that need an admin.", {})
-        .set(parked ? static_cast<double>(parked->size()) : 0);
-    const auto open = operations_.list({.open_only = true, .limit = 100000});
-    metrics.gauge("homeport_operations_open", "Operations that have not ended.", {})
-        .set(open ? static_cast<double>(open->size()) : 0);
-  });
 }
 
 }  // namespace homeport::core

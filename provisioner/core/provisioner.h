@@ -45,7 +45,6 @@ class Provisioner {
   Administration& administration() { return administration_; }
 
  private:
-  void register_metrics(Metrics& metrics);
   void take_care(const std::stop_token& stop);
   void look_at(const BackendPtr& backend);
 

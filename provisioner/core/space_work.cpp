@@ -71,7 +71,7 @@ Result<void> take_over(const OpContext& op, drivers::StorageDriver& driver, cons
                                      .as_of = object.usage->as_of};
   }
   HOMEPORT_TRY(const auto source, driver.mount_source(op, object.ref, {}));
-  space.source = render::source_to_json(to_render(source));
+  space.source = render::source_to_json(to_render(source)).dump();
   return {};
 }
 
@@ -98,7 +98,10 @@ Error refused(std::string message, std::string hint) {
   return Error{.code = Errc::failed_precondition, .message = std::move(message), .hint = std::move(hint)};
 }
 
-Result<void> check_state(const SpaceRecord& space, Verb verb, const std::string& words) {
+}  // namespace
+
+Result<void> state_allows(const Catalog& catalog, const SpaceRecord& space, Verb verb) {
+  const std::string words = space_words(space, catalog);
   const std::string state(store::space_state_name(space.state));
   const auto wrong = [&](std::string hint) {
     return refused(words + " is " + state + ", so it cannot be " + std::string(verb_name(verb)) + "d", std::move(hint));
@@ -119,8 +122,6 @@ Result<void> check_state(const SpaceRecord& space, Verb verb, const std::string&
   return {};
 }
 
-}  // namespace
-
 Result<void> may_change(const Catalog& catalog, const SpaceRecord& space, Verb verb) {
   const std::string words = space_words(space, catalog);
   if (const auto open = catalog.open_operation(space.key)) {
@@ -129,7 +130,7 @@ Result<void> may_change(const Catalog& catalog, const SpaceRecord& space, Verb v
                  .hint = "`homeport operation watch " + *open + "` shows it; a parked one needs retry or give-up",
                  .retry_after = std::chrono::seconds(2)};
   }
-  HOMEPORT_CHECK(check_state(space, verb, words));
+  HOMEPORT_CHECK(state_allows(catalog, space, verb));
   if (verb == Verb::release) return {};
   const auto backend = catalog.backend(space.backend);
   if (backend && backend->mode == "observe") {

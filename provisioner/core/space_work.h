@@ -25,6 +25,8 @@ enum class Verb { resize, retire, undelete, purge, release };
 // The backend's mode, the space's rights and state, and no open operation. Errors: failed_precondition, conflict,
 // unsupported; each says what to do.
 [[nodiscard]] Result<void> may_change(const Catalog& catalog, const store::SpaceRecord& space, Verb verb);
+// The state alone; for the transaction that writes the intent, where nobody else can be in between.
+[[nodiscard]] Result<void> state_allows(const Catalog& catalog, const store::SpaceRecord& space, Verb verb);
 
 // Counts against a daily cap inside the transaction that writes the intent. Errors: out_of_capacity.
 Result<void> count_against_cap(store::WriteTransaction& tx, const BackendSpec& backend, std::string_view what,

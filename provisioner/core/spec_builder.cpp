@@ -45,7 +45,7 @@ std::string mount_id(std::string_view prefix, const std::string& name) {
 }
 
 Result<render::Mount> mount_of(const SpaceRecord& space, const ClassSpec& klass) {
-  HOMEPORT_TRY(auto source, render::source_from_json(space.source));
+  HOMEPORT_TRY(auto source, render::source_from_json(nlohmann::json::parse(space.source, nullptr, false)));
   render::Mount mount{.id = {}, .target = {}, .source = std::move(source)};
   if (std::holds_alternative<render::NfsMount>(mount.source)) mount.nfs = klass.nfs;
   return mount;
@@ -135,7 +135,7 @@ Result<void> add_datasets(const Catalog& catalog, const SpecRequest& request, co
   HOMEPORT_TRY(const auto due, due_datasets(catalog, request, user));
   for (const auto& [name, access] : due) {
     const auto space = catalog.space_by_label("dataset/" + name);
-    if (!space || space->state != SpaceState::ready || space->source.is_null()) {
+    if (!space || space->state != SpaceState::ready || space->source.empty()) {
       built.spec.notices.push_back({.code = "dataset-missing",
                                     .level = render::NoticeLevel::warn,
                                     .text = "Dataset " + name + " is not available now."});

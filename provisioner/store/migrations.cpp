@@ -31,12 +31,15 @@ INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '');
 CREATE TABLE backends ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, doc TEXT NOT NULL) STRICT;
 CREATE TABLE classes ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, doc TEXT NOT NULL) STRICT;
 CREATE TABLE rules ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, doc TEXT NOT NULL) STRICT;
-CREATE TABLE users ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, doc TEXT NOT NULL) STRICT;
 CREATE TABLE counters ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, doc TEXT NOT NULL) STRICT;
 
 CREATE TABLE grants ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, space TEXT NOT NULL,
                      doc TEXT NOT NULL) STRICT;
 CREATE INDEX grants_space ON grants (space, "key");
+
+CREATE TABLE users ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, uid TEXT NOT NULL,
+                    doc TEXT NOT NULL) STRICT;
+CREATE UNIQUE INDEX users_uid ON users (uid) WHERE uid <> '';
 
 CREATE TABLE aliases ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, "user" TEXT NOT NULL,
                       skeleton TEXT NOT NULL, doc TEXT NOT NULL) STRICT;

@@ -338,7 +338,6 @@ void describe(V& v, T& r) {
   v("created_at", r.created_at);
   v("updated_at", r.updated_at);
   v("finished_at", r.finished_at);
-  v("epoch", r.epoch);
 }
 
 template <class V, Is<TokenRecord> T>
@@ -428,6 +427,9 @@ Index index_of(const R&) {
 }
 Index index_of(const GrantRecord& r) {
   return {r.space};
+}
+Index index_of(const UserRecord& r) {
+  return {r.uid ? r.realm + "/" + std::to_string(*r.uid) : std::string{}};
 }
 Index index_of(const AliasRecord& r) {
   return {r.user, r.similar_allowed ? std::string{} : r.realm + "/" + name_skeleton(r.name)};

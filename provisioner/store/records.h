@@ -4,7 +4,7 @@
 // it is not set. Text that is not UTF-8 is kept as it is (as {"hex": "…"}), except inside the JSON members.
 //
 // Index columns (table_defs.cpp; * = unique where not empty):
-//   backends, classes, rules, counters: none    grants: space              users: none
+//   backends, classes, rules, counters: none    grants: space              users: uid*
 //   aliases: user, skeleton*                    spaces: kind, owner, label*, backend
 //   operations: space_open*, open, state, backend, space   (space_open is the space while the operation is open: one
 //     open operation per space; `space` finds all of a space; `state` holds operation_state_name())
@@ -72,6 +72,7 @@ struct GrantRecord {
   [[nodiscard]] std::string key() const { return space + "/" + subject_kind + "/" + subject; }
 };
 
+// Index: uid (REALM/UID, unique: two people with one uid could read each other's homes; empty while none is pinned).
 struct UserRecord {
   static constexpr Table kTable = Table::users;
   std::string key;  // u-…
@@ -135,7 +136,6 @@ struct OperationRecord {
   WallTime created_at{};
   WallTime updated_at{};
   std::optional<WallTime> finished_at{};
-  std::uint64_t epoch = 0;  // lease epoch of the last write
   std::uint64_t revision = 0;
 };
 

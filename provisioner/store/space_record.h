@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -64,8 +63,8 @@ struct SpaceRecord {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::uint32_t mode = 0700;
-  bool read_only = false;           // datasets unless said otherwise
-  nlohmann::json source = nullptr;  // mount source as last learned (render's source JSON); null until ready
+  bool read_only = false;  // datasets unless said otherwise
+  std::string source{};    // mount source as last learned (render's source, as compact JSON); empty until ready
   std::optional<UsageRecord> usage{};
   WallTime created_at{};
   std::optional<WallTime> retired_at{};

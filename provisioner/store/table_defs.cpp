@@ -11,7 +11,7 @@ constexpr std::array<TableDef, 12> kDefs{{
     {Table::classes, "classes", {}},
     {Table::rules, "rules", {}},
     {Table::grants, "grants", {"space"}},
-    {Table::users, "users", {}},
+    {Table::users, "users", {"uid"}, {true}},
     {Table::aliases, "aliases", {"user", "skeleton"}, {false, true}},
     {Table::spaces, "spaces", {"kind", "owner", "label", "backend"}, {false, false, true, false}},
     {Table::operations, "operations", {"space_open", "open", "state", "backend", "space"}, {true}},

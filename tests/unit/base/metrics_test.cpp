@@ -26,22 +26,19 @@ TEST(Metrics, TheSameNameAndLabelsAreTheSameObject) {
   EXPECT_THAT(metrics->text(), HasSubstr("homeport_x_total{backend=\"b\"} 0"));
 }
 
-TEST(Metrics, AGaugeCanBeForgottenAndComeBack) {
+TEST(Metrics, GaugesAreReadAtEachScrapeAndNothingOfThemStays) {
   const auto metrics = make_metrics();
-  metrics->gauge("homeport_usage_bytes", "usage", {{"home", "h-1"}}).set(5);
-  metrics->forget_gauge("homeport_usage_bytes", {{"home", "h-1"}});
-  metrics->forget_gauge("homeport_usage_bytes", {{"home", "never"}});
+  std::map<std::string, double> homes{{"h-1", 5}, {"h-2", 7}};
+  metrics->add_gauges([&] {
+    GaugeFamily family{.name = "homeport_usage_bytes", .help = "usage"};
+    for (const auto& [home, bytes] : homes) family.samples.push_back({.labels = {{"home", home}}, .value = bytes});
+    return std::vector{family};
+  });
+  EXPECT_THAT(metrics->text(), HasSubstr("homeport_usage_bytes{home=\"h-1\"} 5"));
+  homes.erase("h-1");
+  homes["h-2"] = 8;
   EXPECT_THAT(metrics->text(), Not(HasSubstr("h-1")));
-  metrics->gauge("homeport_usage_bytes", "usage", {{"home", "h-1"}}).set(6);
-  EXPECT_THAT(metrics->text(), HasSubstr("homeport_usage_bytes{home=\"h-1\"} 6"));
-}
-
-TEST(Metrics, RefreshRunsBeforeEachScrapeAndMayMakeMetrics) {
-  const auto metrics = make_metrics();
-  int scrapes = 0;
-  metrics->on_scrape([&] { metrics->gauge("homeport_scrapes", "scrapes", {}).set(++scrapes); });
-  EXPECT_THAT(metrics->text(), HasSubstr("homeport_scrapes 1"));
-  EXPECT_THAT(metrics->text(), HasSubstr("homeport_scrapes 2"));
+  EXPECT_THAT(metrics->text(), HasSubstr("homeport_usage_bytes{home=\"h-2\"} 8"));
 }
 
 TEST(Metrics, CountsFromManyThreads) {
@@ -60,8 +57,12 @@ TEST(Metrics, CountsFromManyThreads) {
 TEST(Metrics, PromtoolFindsNothingToSay) {
   const auto metrics = make_metrics();
   metrics->counter("homeport_calls_total", "Calls to a backend.", {{"backend", "a \"b\"\n\\c"}, {"code", "ok"}}).add();
-  metrics->gauge("dirsize_total_size_bytes", "Bytes used.", {{"namespace", "hub"}, {"directory", "jürgen"}})
-      .set(1.5e12);
+  metrics->add_gauges([] {
+    return std::vector{
+        GaugeFamily{.name = "dirsize_total_size_bytes",
+                    .help = "Bytes used.",
+                    .samples = {{.labels = {{"namespace", "hub"}, {"directory", "jürgen"}}, .value = 1.5e12}}}};
+  });
   auto& seconds =
       metrics->histogram("homeport_call_seconds", "Duration of a call.", {{"backend", "a"}}, call_duration_buckets());
   seconds.observe(0.0005);

@@ -147,7 +147,9 @@ TEST_F(AdminTest, MountSourcesFollowTheConfiguration) {
   // As if an older configuration had been in force when the home was made.
   ASSERT_OK(store_->write("test", [&](store::WriteTransaction& tx) -> Result<void> {
     HOMEPORT_TRY(auto space, store::get<store::SpaceRecord>(tx, made->key));
-    space->source["server"] = "old.example";
+    auto source = nlohmann::json::parse(space->source);
+    source["server"] = "old.example";
+    space->source = source.dump();
     return store::put(tx, *space);
   }));
   restart();

@@ -1,3 +1,6 @@
+#include <atomic>
+#include <thread>
+
 #include "tests/unit/core/core_fixture.h"
 
 namespace homeport::testing {
@@ -18,7 +21,7 @@ TEST_F(HomesTest, EnsureMakesOneHomeAndTheSameQuestionGivesIt) {
   EXPECT_EQ(first->quota_bytes, Bytes::parse("10GiB")->count());
   EXPECT_EQ(first->uid, 1001U);
   EXPECT_FALSE(first->backend_id.empty());
-  EXPECT_FALSE(first->source.is_null());
+  EXPECT_FALSE(first->source.empty());
   const auto again = ensure("alice", 1001);
   ASSERT_OK(again);
   EXPECT_EQ(again->key, first->key);
@@ -38,6 +41,29 @@ TEST_F(HomesTest, ManyAtOnceForOnePersonMakeOneHome) {
   for (const auto& key : keys) EXPECT_EQ(key, keys[0]);
   EXPECT_FALSE(keys[0].empty());
   EXPECT_EQ(hp().catalog().spaces().size(), 1U);
+}
+
+// Asked by many at once, a uid that nobody has goes to one person.
+TEST_F(HomesTest, OneUidMakesOnePersonAlsoInARace) {
+  for (std::uint32_t round = 0; round < 5; ++round) {
+    std::atomic<int> made = 0;
+    std::atomic<int> refused = 0;
+    {
+      std::vector<std::jthread> threads;
+      for (int i = 0; i < 8; ++i) {
+        threads.emplace_back([&, i] {
+          const auto home = ensure("person-" + std::to_string(round) + "-" + std::to_string(i), 2000 + round);
+          if (home) {
+            ++made;
+          } else if (home.error().code == Errc::already_exists && home.error().pointer == "/uid") {
+            ++refused;
+          }
+        });
+      }
+    }
+    EXPECT_EQ(made, 1);
+    EXPECT_EQ(refused, 7);
+  }
 }
 
 TEST_F(HomesTest, AUidIsPinnedAtFirstSight) {
@@ -105,6 +131,51 @@ TEST_F(HomesTest, TheLifeOfAHome) {
   EXPECT_NE(fresh->key, made->key);
 }
 
+// Repeated requests for one change, in the middle of it or just after, are answered as the first one was.
+TEST_F(HomesTest, TheSameChangeAskedByManyIsDoneOnce) {
+  const auto made = ensure("alice", 1001);
+  ASSERT_OK(made);
+  const auto ask_from_many = [&](const std::function<Result<core::SpaceOutcome>()>& ask, SpaceState end) {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.emplace_back([&] {
+        for (int again = 0; again < 5; ++again) {
+          const auto space = settled(ask());
+          EXPECT_OK(space);
+          if (space) {
+            EXPECT_EQ(space->state, end);
+          }
+        }
+      });
+    }
+  };
+  for (int round = 0; round < 5; ++round) {
+    ask_from_many([&] { return hp().homes().retire(caller(), made->key); }, SpaceState::retired);
+    ask_from_many([&] { return hp().homes().undelete(caller(), made->key); }, SpaceState::ready);
+  }
+  ask_from_many([&] { return hp().homes().retire(caller(), made->key); }, SpaceState::retired);
+  ask_from_many([&] { return hp().homes().purge(caller(), made->key, made->key); }, SpaceState::purged);
+  EXPECT_EQ(factory_.plan->forwarded(DriverMethod::purge), 1U);
+}
+
+// Whoever comes second finds the state the first one left: a change never brings back a space that was taken away.
+TEST_F(HomesTest, ARaceOfDifferentChangesEndsInOneOfTheirStates) {
+  const auto made = ensure("alice", 1001);
+  ASSERT_OK(made);
+  for (int round = 0; round < 20; ++round) {
+    {
+      std::jthread resizing([&] {
+        const auto quota = Bytes{(11U + static_cast<unsigned>(round)) << 30U};
+        (void)settled(hp().homes().resize(caller(), made->key, {.quota = quota}));
+      });
+      Result<store::SpaceRecord> retired = settled(hp().homes().retire(caller(), made->key));
+      while (!retired) retired = settled(hp().homes().retire(caller(), made->key));
+    }
+    ASSERT_EQ(hp().catalog().space(made->key)->state, SpaceState::retired);
+    ASSERT_OK(settled(hp().homes().undelete(caller(), made->key)));
+  }
+}
+
 TEST_F(HomesTest, ResizeIsHeldToWhatIsUsed) {
   const auto made = ensure("alice", 1001);
   ASSERT_OK(made);
@@ -128,7 +199,6 @@ TEST_F(HomesTest, AMountedHomeIsNotRetired) {
   const auto hub = caller(policies::Scope::spawner, "main");
   const auto spec = hp().logins().issue(hub, login("alice"));
   ASSERT_OK(spec);
-  ASSERT_OK(hp().logins().flush());
   EXPECT_ERRC(settled(hp().homes().retire(caller(), made->key)), Errc::failed_precondition);
   ASSERT_OK(hp().logins().release(hub, spec->spec_id));
   EXPECT_OK(settled(hp().homes().retire(caller(), made->key)));

@@ -154,6 +154,27 @@ TEST_F(LoginsTest, ASpecCanBeReadAgainByItsIdAlsoAfterARestart) {
   EXPECT_ERRC(hp().logins().reissue(spec->spec_id), Errc::not_found);  // it has changed since
 }
 
+TEST_F(LoginsTest, WhatCannotBeRecordedNowIsRecordedLater) {
+  ASSERT_OK(ensure("alice", 1001));
+  ASSERT_OK(hp().logins().issue(hub(), login("alice")));
+  EXPECT_ERRC(hp().logins().issue(hub(), login("nobody-known")), Errc::invalid_argument);
+  ASSERT_OK(store_->release_lease());
+  EXPECT_FALSE(hp().logins().flush());
+  ASSERT_OK(store_->acquire_lease("test", std::chrono::minutes(10)));
+  ASSERT_OK(hp().logins().flush());
+  std::size_t sessions = 0;
+  std::vector<store::AuditRow> audit;
+  ASSERT_OK(store_->read([&](store::ReadTransaction& tx) -> Result<void> {
+    HOMEPORT_TRY(const auto all, store::list<store::SessionRecord>(tx, {}));
+    sessions = all.size();
+    HOMEPORT_TRY(audit, tx.audit(0, 1000, ""));
+    return {};
+  }));
+  EXPECT_EQ(sessions, 1U);
+  EXPECT_EQ(std::count_if(audit.begin(), audit.end(), [](const auto& row) { return row.entry.action == "spec.issue"; }),
+            1);
+}
+
 TEST_F(LoginsTest, AnAdminWhoLooksStartsNoSession) {
   const auto made = ensure("alice", 1001);
   ASSERT_OK(made);

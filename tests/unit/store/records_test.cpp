@@ -37,7 +37,7 @@ SpaceRecord full_space() {
   space.klass = "gold";
   space.quota_bytes = std::numeric_limits<std::uint64_t>::max();
   space.uid = 4294967295U;
-  space.source = json{{"nfs", {{"server", "10.0.0.1"}}}};
+  space.source = R"({"nfs":{"server":"10.0.0.1"}})";
   space.usage = UsageRecord{.bytes = 5, .files = 6, .basis = "scan", .as_of = kTime};
   space.created_at = kTime;
   space.retired_at = kTime + std::chrono::hours(1);
@@ -58,7 +58,6 @@ OperationRecord full_operation() {
   op.calls = {"MKDIR /x", kHostile};
   op.created_at = kTime;
   op.finished_at = kTime;
-  op.epoch = 12;
   return op;
 }
 

@@ -44,8 +44,9 @@ CREATE TABLE classes ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL
 INSERT INTO classes VALUES('default',2,'{"name":"default","provenance":"config","section":{"layout":"directory"}}');
 CREATE TABLE rules ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, doc TEXT NOT NULL) STRICT;
 INSERT INTO rules VALUES('everyone',3,'{"name":"everyone","position":0,"provenance":"api","section":{"class":"default"}}');
-CREATE TABLE users ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, doc TEXT NOT NULL) STRICT;
-INSERT INTO users VALUES('u-00000000000000a1',4,'{"created_at":1795000000000,"gid":5001,"key":"u-00000000000000a1","realm":"default","uid":5001}');
+CREATE TABLE users ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, uid TEXT NOT NULL,
+                    doc TEXT NOT NULL) STRICT;
+INSERT INTO users VALUES('u-00000000000000a1',4,'default/5001','{"created_at":1795000000000,"gid":5001,"key":"u-00000000000000a1","realm":"default","uid":5001}');
 CREATE TABLE counters ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, doc TEXT NOT NULL) STRICT;
 INSERT INTO counters VALUES('filer/2026-11-20/objects',22,'{"name":"filer/2026-11-20/objects","value":9}');
 CREATE TABLE grants ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, space TEXT NOT NULL,
@@ -56,12 +57,12 @@ CREATE TABLE aliases ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL
 INSERT INTO aliases VALUES('default/alice',5,'u-00000000000000a1','default/alice','{"name":"alice","realm":"default","similar_allowed":false,"user":"u-00000000000000a1"}');
 CREATE TABLE spaces ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, kind TEXT NOT NULL,
                      owner TEXT NOT NULL, label TEXT NOT NULL, backend TEXT NOT NULL, doc TEXT NOT NULL) STRICT;
-INSERT INTO spaces VALUES('h-00000000000000b1',6,'home','u-00000000000000a1','home/default/u-00000000000000a1/','filer','{"backend":"filer","backend_id":"","backend_name":"hp-h-00000000000000b1","class":"","created_at":1795000000000,"gid":0,"imported":false,"key":"h-00000000000000b1","kind":"home","layout":"directory","mode":448,"name":"","note":"","owner":"u-00000000000000a1","path":"","pool":"homes","quota_bytes":1073741824,"quota_class":"none","read_only":false,"realm":"default","rights":{"destroy":true,"read":true,"resize":true,"snapshot":true},"source":{"nfs":{"server":"10.0.0.1"}},"state":"ready","uid":0,"usage":{"as_of":1795000000000,"basis":"scan","bytes":5}}');
+INSERT INTO spaces VALUES('h-00000000000000b1',6,'home','u-00000000000000a1','home/default/u-00000000000000a1/','filer','{"backend":"filer","backend_id":"","backend_name":"hp-h-00000000000000b1","class":"","created_at":1795000000000,"gid":0,"imported":false,"key":"h-00000000000000b1","kind":"home","layout":"directory","mode":448,"name":"","note":"","owner":"u-00000000000000a1","path":"","pool":"homes","quota_bytes":1073741824,"quota_class":"none","read_only":false,"realm":"default","rights":{"destroy":true,"read":true,"resize":true,"snapshot":true},"source":"{\"nfs\":{\"server\":\"10.0.0.1\"}}","state":"ready","uid":0,"usage":{"as_of":1795000000000,"basis":"scan","bytes":5}}');
 CREATE TABLE operations ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, space_open TEXT NOT NULL,
                          open TEXT NOT NULL, state TEXT NOT NULL, backend TEXT NOT NULL, space TEXT NOT NULL,
                          doc TEXT NOT NULL) STRICT;
-INSERT INTO operations VALUES('op-1',8,'','','succeeded','filer','h-00000000000000b1','{"attempts":0,"backend":"filer","calls":[],"cancel_requested":false,"created_at":1795000000000,"epoch":0,"id":"op-1","kind":"home.ensure","plan":{},"principal":"t-1","progress_done":0,"progress_unit":"","request_id":"","space":"h-00000000000000b1","state":"succeeded","steps":[{"at":1795000000000,"detail":"","done":true,"name":"create"}],"updated_at":0}');
-INSERT INTO operations VALUES('op-2',9,'h-00000000000000b1','1','parked','filer','h-00000000000000b1','{"attempts":0,"backend":"filer","calls":[],"cancel_requested":false,"created_at":0,"epoch":0,"failure":{"code":"unavailable","hint":"","message":"no answer"},"id":"op-2","kind":"home.ensure","plan":{},"principal":"t-1","progress_done":0,"progress_unit":"","request_id":"","space":"h-00000000000000b1","state":"parked","steps":[],"updated_at":0}');
+INSERT INTO operations VALUES('op-1',8,'','','succeeded','filer','h-00000000000000b1','{"attempts":0,"backend":"filer","calls":[],"cancel_requested":false,"created_at":1795000000000,"id":"op-1","kind":"home.ensure","plan":{},"principal":"t-1","progress_done":0,"progress_unit":"","request_id":"","space":"h-00000000000000b1","state":"succeeded","steps":[{"at":1795000000000,"detail":"","done":true,"name":"create"}],"updated_at":0}');
+INSERT INTO operations VALUES('op-2',9,'h-00000000000000b1','1','parked','filer','h-00000000000000b1','{"attempts":0,"backend":"filer","calls":[],"cancel_requested":false,"created_at":0,"failure":{"code":"unavailable","hint":"","message":"no answer"},"id":"op-2","kind":"home.ensure","plan":{},"principal":"t-1","progress_done":0,"progress_unit":"","request_id":"","space":"h-00000000000000b1","state":"parked","steps":[],"updated_at":0}');
 CREATE TABLE tokens ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, hash TEXT NOT NULL,
                      doc TEXT NOT NULL) STRICT;
 INSERT INTO tokens VALUES('t-1',10,'ab','{"created_at":0,"created_by":"","hash":"ab","hub":"","id":"t-1","name":"","realm":"","revoked":false,"scope":"admin"}');
@@ -76,6 +77,7 @@ INSERT INTO sqlite_sequence VALUES('changes',22);
 CREATE INDEX audit_subject ON audit (subject, seq);
 CREATE INDEX grants_space ON grants (space, "key");
 CREATE INDEX aliases_user ON aliases ("user", "key");
+CREATE UNIQUE INDEX users_uid ON users (uid) WHERE uid <> '';
 CREATE UNIQUE INDEX aliases_skeleton ON aliases (skeleton) WHERE skeleton <> '';
 CREATE INDEX spaces_kind ON spaces (kind, "key");
 CREATE INDEX spaces_owner ON spaces (owner, "key");

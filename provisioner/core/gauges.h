@@ -1,0 +1,14 @@
+// What /metrics shows of the present state: spaces, people, backends, pools, open work, and each home's size.
+#pragma once
+
+#include <vector>
+
+#include "provisioner/base/metrics.h"
+#include "provisioner/core/operations.h"
+
+namespace homeport::core {
+
+[[nodiscard]] std::vector<GaugeFamily> read_gauges(const Catalog& catalog, Backends& backends,
+                                                   const Operations& operations);
+
+}  // namespace homeport::core
