@@ -164,6 +164,17 @@ Result<Homes::Decision> Homes::decide(const HomeRequest& request) const {
 }
 
 Result<SpaceOutcome> Homes::ensure(const Caller& caller, const HomeRequest& request) {
+  // Somebody else may make the same person or home, or take the uid, between our look and our write: then we look
+  // again, and find either the answer or the refusal that has words for it.
+  constexpr int kRounds = 3;
+  for (int round = 1;; ++round) {
+    auto outcome = try_ensure(caller, request);
+    const auto code = outcome ? Errc::internal : outcome.error().code;
+    if ((code != Errc::already_exists && code != Errc::conflict) || round == kRounds) return outcome;
+  }
+}
+
+Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& request) {
   if (const auto user = p_.catalog.user_by_name(request.realm, request.user.str())) {
     if (request.uid && user->uid && *request.uid != *user->uid) HOMEPORT_CHECK(decide(request));
     if (const auto known = p_.catalog.space_by_label(home_label(request.realm, user->key, request.server.str()))) {
@@ -250,20 +261,7 @@ Result<SpaceOutcome> Homes::ensure(const Caller& caller, const HomeRequest& requ
     outcome.space = new_space;
     return {};
   });
-  if (!written) {
-    // Somebody else made the same person or home a moment ago: theirs is the answer.
-    const auto code = written.error().code;
-    if (code == Errc::already_exists || code == Errc::conflict) {
-      if (const auto other = p_.catalog.user_by_name(request.realm, request.user.str())) {
-        if (const auto theirs =
-                p_.catalog.space_by_label(home_label(request.realm, other->key, request.server.str()))) {
-          return SpaceOutcome{.space = *theirs, .operation = p_.catalog.open_operation(theirs->key)};
-        }
-      }
-      HOMEPORT_CHECK(decide(request));  // or took the uid or a name that looks the same: that has words of its own
-    }
-    return written.error();
-  }
+  if (!written) return written.error();
   fault_point("home.ensure.intent_written");
   outcome.operation = op.id;
   outcome.created = true;

@@ -78,11 +78,13 @@ class Homes {
  private:
   struct Decision;  // class, backend, pool, owner, quota: everything the intent holds
   Result<Decision> decide(const HomeRequest& request) const;
+  Result<SpaceOutcome> try_ensure(const Caller& caller, const HomeRequest& request);
   // A wanted change of one space: what every verb of its life has in common.
   struct Wanted;
   // Joins the open operation that does the same, answers what is so already, or starts anew. Who loses a race against
   // another request looks again.
   Result<SpaceOutcome> change(const Caller& caller, const std::string& key, const Wanted& wanted);
+  Result<SpaceOutcome> try_change(const Caller& caller, const std::string& key, const Wanted& wanted);
   [[nodiscard]] std::optional<SpaceOutcome> joined(const std::string& key, const Wanted& wanted) const;
   Result<SpaceOutcome> write_intent(const Caller& caller, const std::string& key, const Wanted& wanted);
   Parts p_;

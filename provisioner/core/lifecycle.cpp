@@ -117,18 +117,21 @@ std::optional<SpaceOutcome> Homes::joined(const std::string& key, const Wanted& 
 Result<SpaceOutcome> Homes::change(const Caller& caller, const std::string& key, const Wanted& wanted) {
   constexpr int kRounds = 3;
   for (int round = 1;; ++round) {
-    // Operation first, then the space: an operation that ends in between has left its end in the space.
-    if (auto same = joined(key, wanted)) return std::move(*same);
-    HOMEPORT_TRY(const auto space, resolve("", key));
-    if (wanted.is_so(space)) return SpaceOutcome{.space = space};
-    if (wanted.check) HOMEPORT_CHECK(wanted.check(space));
-    HOMEPORT_CHECK(may_change(p_.catalog, space, wanted.verb));
-    auto outcome = write_intent(caller, key, wanted);
-    if (outcome) return outcome;
-    const auto code = outcome.error().code;
+    auto outcome = try_change(caller, key, wanted);
+    const auto code = outcome ? Errc::internal : outcome.error().code;
     const bool lost_a_race = code == Errc::conflict || code == Errc::already_exists;
     if (!lost_a_race || wanted.expected_revision || round == kRounds) return outcome;
   }
+}
+
+Result<SpaceOutcome> Homes::try_change(const Caller& caller, const std::string& key, const Wanted& wanted) {
+  // Operation first, then the space: an operation that ends in between has left its end in the space.
+  if (auto same = joined(key, wanted)) return std::move(*same);
+  HOMEPORT_TRY(const auto space, resolve("", key));
+  if (wanted.is_so(space)) return SpaceOutcome{.space = space};
+  if (wanted.check) HOMEPORT_CHECK(wanted.check(space));
+  HOMEPORT_CHECK(may_change(p_.catalog, space, wanted.verb));
+  return write_intent(caller, key, wanted);
 }
 
 Result<SpaceOutcome> Homes::write_intent(const Caller& caller, const std::string& key, const Wanted& wanted) {
