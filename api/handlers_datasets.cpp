@@ -67,10 +67,9 @@ Result<core::Datasets::Subject> subject_of(const std::string& kind, const std::s
 }
 
 core::Preview release_preview(const store::SpaceRecord& dataset) {
-  return core::Preview{
-      .steps = {"forget the dataset and its grants", "remove Homeport's own marker, where the backend takes writes"},
-      .calls = {},
-      .notes = {"nothing at " + dataset.path + " is changed; sessions that mount it keep it"}};
+  return core::Preview{.steps = {"forget the dataset and its grants; nothing on the backend is touched"},
+                       .calls = {},
+                       .notes = {"nothing at " + dataset.path + " is changed; sessions that mount it keep it"}};
 }
 
 }  // namespace

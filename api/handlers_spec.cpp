@@ -18,14 +18,20 @@ constexpr seconds kDefaultWait{10};
 constexpr seconds kMostWait{120};
 
 // May this credential speak for this hub and this person? A refusal is audited.
-Result<void> may_ask(Api& api, const policies::Principal& principal, const std::string& hub, const std::string& user) {
-  policies::Resource about{.hub = hub};
+Result<void> may_ask(Api& api, const policies::Principal& principal, const core::SpecRequest& wanted) {
+  policies::Resource about{.hub = wanted.hub, .realm = wanted.realm.empty() ? api.settings().realm : wanted.realm};
   if (principal.scope == policies::Scope::user_self) {
-    about.user_key = user_key_of(api.catalog(), api.settings().realm, user);
+    about.user_key = user_key_of(api.catalog(), about.realm, wanted.user);
   }
   auto allowed = policies::authorize(principal, policies::Action::issue_spec, about);
-  if (!allowed) api.audit_refusal(principal, "issue_spec", "hub/" + hub, allowed.error());
+  if (!allowed) api.audit_refusal(principal, "issue_spec", "hub/" + wanted.hub, allowed.error());
   return allowed;
+}
+
+Result<core::SpecRequest> wanted_spec(const Request& request, const policies::Principal& principal, const Api& api) {
+  HOMEPORT_TRY(auto wanted, read_spec_request(request.body));
+  HOMEPORT_TRY(wanted.realm, realm_of(request, principal, api.settings().realm));
+  return wanted;
 }
 
 Response spec_response(Api& api, const core::SpecAnswer& answer) {
@@ -120,24 +126,24 @@ Result<Response> rendered(const render::MountSpec& spec, const Rendering& how) {
 // The spec behind {id}, for somebody who may see it.
 Result<render::MountSpec> spec_of(const CallPtr& call) {
   const std::string id(call->request.param("id"));
-  auto spec = call->api.core().logins().reissue(id);
-  if (!spec) {
+  auto found = call->api.core().logins().reissue(id);
+  if (!found) {
     // Whether an id exists is not told to somebody who may not ask for any spec of that kind.
     if (!policies::authorize(call->principal, policies::Action::issue_spec, {.hub = call->principal.hub})) {
-      HOMEPORT_CHECK(may_ask(call->api, call->principal, call->principal.hub, {}));
+      HOMEPORT_CHECK(may_ask(call->api, call->principal, {.hub = call->principal.hub, .user = {}}));
     }
-    return spec;
+    return std::move(found).error();
   }
-  HOMEPORT_CHECK(may_ask(call->api, call->principal, spec->subject.hub, spec->subject.user));
-  return spec;
+  HOMEPORT_CHECK(may_ask(call->api, call->principal, found->request));
+  return std::move(found->spec);
 }
 
 }  // namespace
 
 std::optional<Response> issue_spec_now(Api& api, const Request& request, const policies::Principal& principal) {
-  const auto wanted = read_spec_request(request.body);
+  const auto wanted = wanted_spec(request, principal, api);
   if (!wanted) return problem_response(wanted.error(), request.request_id);
-  if (const auto allowed = may_ask(api, principal, wanted->hub, wanted->user); !allowed) {
+  if (const auto allowed = may_ask(api, principal, *wanted); !allowed) {
     return problem_response(allowed.error(), request.request_id);
   }
   const core::Caller caller{.principal = principal, .request_id = request.request_id, .deadline = request.deadline};
@@ -153,8 +159,8 @@ std::optional<Response> issue_spec_now(Api& api, const Request& request, const p
 
 void issue_spec_later(const CallPtr& call) {
   guarded(call, [&]() -> Result<void> {
-    HOMEPORT_TRY(const auto wanted, read_spec_request(call->request.body));
-    HOMEPORT_CHECK(may_ask(call->api, call->principal, wanted.hub, wanted.user));
+    HOMEPORT_TRY(const auto wanted, wanted_spec(call->request, call->principal, call->api));
+    HOMEPORT_CHECK(may_ask(call->api, call->principal, wanted));
     HOMEPORT_TRY(const auto wait, spec_wait(call->request));
     issue_until(call, wanted, call->api.parts().clock.mono() + wait);
     return {};

@@ -44,7 +44,7 @@ constexpr std::array kTable{
   RouteEntry{kPost, "/v1/state/backup", kManage, kKept, "", kSmall, false, on_workers(backup_state)},
   RouteEntry{kPost, "/v1/state/restore", kManage, kKept, "", kSmall, false, on_workers(restore_state)},
 
-  RouteEntry{kPost, "/v1/mountspecs", kSpecs, kNone, "wait", kSmall, false, memory_first(issue_spec_now, issue_spec_later)},
+  RouteEntry{kPost, "/v1/mountspecs", kSpecs, kNone, "wait realm", kSmall, false, memory_first(issue_spec_now, issue_spec_later)},
   RouteEntry{kGet, "/v1/mountspecs/{id}", kSpecs, kNone, "format mode namespace", kNoBody, false, on_workers(get_spec)},
   RouteEntry{kPost, "/v1/mountspecs/{id}/release", kSpecs, kNone, "", kNoBody, false, on_workers(release_spec)},
   RouteEntry{kPost, "/v1/mountspecs/render", kService, kNone, "format mode namespace", kConfigured, false, from_memory(render_spec)},

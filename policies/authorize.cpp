@@ -87,6 +87,11 @@ Result<void> within_hub(const Principal& principal, const Resource& resource) {
                          (resource.hub.empty() ? "a request without one" : "hub " + quoted(resource.hub)),
                      "make a token with --scope spawner --hub HUB");
   }
+  if (!principal.realm.empty() && !resource.realm.empty() && principal.realm != resource.realm) {
+    return forbidden("this spawner token belongs to realm " + quoted(principal.realm) +
+                         " and may not speak for people of realm " + quoted(resource.realm),
+                     "use the token of that realm's hub");
+  }
   if (resource.hub == principal.hub) return {};
   const auto asked =
       resource.hub.empty() ? std::string("a request that names no hub ('')") : "hub " + quoted(resource.hub);

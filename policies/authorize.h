@@ -36,6 +36,7 @@ enum class Action {
 
 struct Resource {
   std::string hub{};       // empty: not about a hub
+  std::string realm{};     // of the person; empty: not about people
   std::string user_key{};  // empty: not about one person
 };
 

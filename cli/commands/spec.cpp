@@ -76,7 +76,7 @@ Result<std::optional<HttpReply>> ask(Cli& cli, Api& api, const GetOptions& o) {
   for (bool told = false;; told = true) {
     const auto rest = std::chrono::duration_cast<milliseconds>(end - clock.mono());
     const auto hold = std::clamp(rest, milliseconds{0}, kLongestHold);
-    Target target("/v1/mountspecs");
+    HOMEPORT_TRY(auto target, in_realm(cli, Target("/v1/mountspecs")));
     target.query("wait", std::to_string(hold.count() / 1000));
     HOMEPORT_TRY(auto reply,
                  api.exchange({.method = "POST", .target = std::move(target), .body = body, .extra = hold}));

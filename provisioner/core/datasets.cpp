@@ -309,6 +309,15 @@ Result<void> Datasets::withdraw(const Caller& caller, std::string_view name, con
     grant.subject = subject.name;
   }
   return p_.store.write("withdraw", [&](store::WriteTransaction& tx) -> Result<void> {
+    HOMEPORT_TRY(const auto row, tx.get(store::Table::grants, grant.key()));
+    if (!row) {
+      return Error{
+          .code = Errc::not_found,
+          .message = "dataset " + space.name + " is not granted to " + subject.kind +
+                     (subject.name.empty() ? std::string() : " '" + printable(subject.name, 60) + "'"),
+          .hint = "`homeport dataset show " + space.name + "` lists who has it; what rules give is withdrawn there",
+          .pointer = "/subject"};
+    }
     HOMEPORT_CHECK(tx.erase(store::Table::grants, grant.key(), store::Expect::any()));
     return tx.append_audit({.at = p_.clock.now(),
                             .principal = caller.principal.id,

@@ -85,6 +85,7 @@ class Homes {
   // another request looks again.
   Result<SpaceOutcome> change(const Caller& caller, const std::string& key, const Wanted& wanted);
   Result<SpaceOutcome> try_change(const Caller& caller, const std::string& key, const Wanted& wanted);
+  Result<void> check_in_use(const std::string& key);
   [[nodiscard]] std::optional<SpaceOutcome> joined(const std::string& key, const Wanted& wanted) const;
   Result<SpaceOutcome> write_intent(const Caller& caller, const std::string& key, const Wanted& wanted);
   Parts p_;

@@ -44,7 +44,15 @@ Result<void> check_resize(const Catalog& catalog, const SpaceRecord& space, cons
 // Sessions that mount it right now: their specs have not run out and were not released.
 Result<void> check_no_sessions(store::ReadTransaction& tx, const Catalog& catalog, const SpaceRecord& space,
                                WallTime now) {
-  HOMEPORT_TRY(const auto sessions, store::list<store::SessionRecord>(tx, {.column = "user", .value = space.owner}));
+  std::vector<store::DamagedRow> damaged;
+  HOMEPORT_TRY(const auto sessions,
+               store::list<store::SessionRecord>(tx, {.column = "user", .value = space.owner}, damaged));
+  if (!damaged.empty()) {
+    return Error{.code = Errc::failed_precondition,
+                 .message = "whether " + space_words(space, catalog) +
+                            " is in use is not known: " + damaged.front().error.message,
+                 .hint = "make sure that no server of this person runs, then use --force"};
+  }
   const auto klass = catalog.klass(space.klass);
   const auto valid = klass ? klass->spec_valid : std::chrono::hours(12);
   for (const auto& session : sessions) {
@@ -161,8 +169,23 @@ Result<SpaceOutcome> Homes::write_intent(const Caller& caller, const std::string
     return {};
   }));
   fault_point(wanted.kind() + ".intent_written");
+  if (wanted.verb == Verb::retire && !wanted.plan.value("force", false)) {
+    // From the intent on no spec names this space; one that was answered a moment before it is in use all the same.
+    if (auto in_use = check_in_use(key); !in_use) {
+      HOMEPORT_CHECK(p_.operations.withdraw(*outcome.operation, in_use.error()));
+      return std::move(in_use).error();
+    }
+  }
   p_.operations.start(*outcome.operation);
   return outcome;
+}
+
+Result<void> Homes::check_in_use(const std::string& key) {
+  HOMEPORT_CHECK(p_.flush_sessions());
+  return p_.store.read([&](store::ReadTransaction& tx) -> Result<void> {
+    HOMEPORT_TRY(const auto space, store::get<SpaceRecord>(tx, key));
+    return space ? check_no_sessions(tx, p_.catalog, *space, p_.clock.now()) : Result<void>{};
+  });
 }
 
 Result<SpaceOutcome> Homes::resize(const Caller& caller, const std::string& key, const Resize& request) {

@@ -32,6 +32,7 @@ void append_part(std::string& key, std::string_view part) {
 std::string cache_key(const SpecRequest& r) {
   std::string key;
   key.reserve(96);
+  append_part(key, r.realm);
   append_part(key, r.hub);
   append_part(key, r.user);
   append_part(key, r.server);
@@ -42,21 +43,24 @@ std::string cache_key(const SpecRequest& r) {
     key.push_back('\2');
     for (const auto& name : *r.wanted_datasets) append_part(key, name);
   }
-  if (r.wanted_snapshot) append_part(key, "@" + *r.wanted_snapshot);
+  key.push_back('\3');
+  if (r.wanted_snapshot) append_part(key, *r.wanted_snapshot);
+  key.push_back('\4');
   for (const auto gid : r.gids) append_part(key, std::to_string(gid));
   return key;
 }
 
 nlohmann::json request_to_json(const SpecRequest& r) {
-  nlohmann::json out{{"hub", r.hub},       {"user", r.user},       {"groups", r.groups},
-                     {"server", r.server}, {"purpose", r.purpose}, {"wanted_datasets", nullptr},
-                     {"gids", r.gids}};
+  nlohmann::json out{{"realm", r.realm},           {"hub", r.hub},       {"user", r.user},
+                     {"groups", r.groups},         {"server", r.server}, {"purpose", r.purpose},
+                     {"wanted_datasets", nullptr}, {"gids", r.gids}};
   if (r.wanted_datasets) out["wanted_datasets"] = *r.wanted_datasets;
   return out;
 }
 
 SpecRequest request_from_json(const nlohmann::json& in) {
   SpecRequest r;
+  r.realm = in.value("realm", "");
   r.hub = in.value("hub", "");
   r.user = in.value("user", "");
   r.groups = in.value("groups", std::vector<std::string>{});
@@ -182,6 +186,10 @@ Result<Logins::CachedPtr> Logins::prepared(const SpecRequest& request, const sto
   return made;
 }
 
+SpacePtr Logins::home_of(const store::UserRecord& user) const {
+  return p_.catalog.space_by_label("home/" + user.realm + "/" + user.key + "/");
+}
+
 std::string Logins::time_text(WallTime now) {
   const auto second = std::chrono::floor<std::chrono::seconds>(now);
   const std::lock_guard lock(state_->time_mutex);
@@ -225,7 +233,7 @@ void Logins::remember(const Caller& caller, const CachedPtr& cached, WallTime no
 
 void Logins::remember_refusal(const Caller& caller, const SpecRequest& request, const Error& error) {
   refused_.add();
-  const auto user = p_.catalog.user_by_name(realm_, request.user);
+  const auto user = p_.catalog.user_by_name(realm_of(request), request.user);
   const std::lock_guard lock(state_->issued_mutex);
   if (state_->refusals.size() >= kMaxRefusals) {
     ++state_->refusals_left_off;
@@ -240,7 +248,7 @@ void Logins::remember_refusal(const Caller& caller, const SpecRequest& request, 
 }
 
 std::optional<Result<SpecAnswer>> Logins::try_issue(const Caller& caller, const SpecRequest& request) {
-  const auto user = p_.catalog.user_by_name(realm_, request.user);
+  const auto user = p_.catalog.user_by_name(realm_of(request), request.user);
   if (!user) return std::nullopt;
   const auto refuse = [&](Error error) -> std::optional<Result<SpecAnswer>> {
     remember_refusal(caller, request, error);
@@ -254,7 +262,7 @@ std::optional<Result<SpecAnswer>> Logins::try_issue(const Caller& caller, const 
               .hint = "if the person really has another uid now, an admin says so with `homeport user set-uid`",
               .pointer = "/identity/uid"});
   }
-  const auto home = p_.catalog.space_by_label("home/" + realm_ + "/" + user->key + "/");
+  const auto home = home_of(*user);
   if (!home || home->state == SpaceState::creating) return std::nullopt;
   if (home->state != SpaceState::ready) return refuse(not_usable(*home));
   auto cached = prepared(request, *user, *home);
@@ -267,7 +275,7 @@ Result<SpecAnswer> Logins::issue(const Caller& caller, const SpecRequest& reques
   const auto ensure = [&]() -> Result<SpaceOutcome> {
     HOMEPORT_TRY(auto user, UserName::parse(request.user));
     HOMEPORT_TRY(auto server, ServerName::parse(""));
-    return homes_.ensure(caller, {.realm = realm_,
+    return homes_.ensure(caller, {.realm = realm_of(request),
                                   .user = std::move(user),
                                   .server = std::move(server),
                                   .uid = request.uid,
@@ -310,14 +318,14 @@ std::optional<SpecRequest> Logins::find_request(const std::string& spec_id) cons
   return read ? found : std::nullopt;
 }
 
-Result<render::MountSpec> Logins::reissue(const std::string& spec_id) const {
+Result<Logins::Reissued> Logins::reissue(const std::string& spec_id) const {
   const auto request = find_request(spec_id);
   const Error unknown{.code = Errc::not_found,
                       .message = "spec " + printable(spec_id, 40) + " is not known, or has changed since",
                       .hint = "ask again with POST /v1/mountspecs (`homeport spec get`)"};
   if (!request) return unknown;
-  const auto user = p_.catalog.user_by_name(realm_, request->user);
-  const auto home = user ? p_.catalog.space_by_label("home/" + realm_ + "/" + user->key + "/") : nullptr;
+  const auto user = p_.catalog.user_by_name(realm_of(*request), request->user);
+  const auto home = user ? home_of(*user) : nullptr;
   if (!home || home->state != SpaceState::ready) return unknown;
   const auto now = p_.clock.now();
   HOMEPORT_TRY(auto built, build_spec(p_.catalog, p_.backends, *request, *user, *home, now));
@@ -326,23 +334,31 @@ Result<render::MountSpec> Logins::reissue(const std::string& spec_id) const {
   const auto klass = p_.catalog.klass(home->klass);
   built.spec.issued_at = std::chrono::floor<std::chrono::seconds>(now);
   built.spec.valid_until = built.spec.issued_at + (klass ? klass->spec_valid : std::chrono::hours(12));
-  return std::move(built.spec);
+  return Reissued{.request = *request, .spec = std::move(built.spec)};
 }
 
 Result<void> Logins::release(const Caller& caller, const std::string& spec_id) {
   HOMEPORT_CHECK(flush());
-  return p_.store.write("release-session", [&](store::WriteTransaction& tx) -> Result<void> {
+  std::vector<std::string> over;
+  HOMEPORT_CHECK(p_.store.write("release-session", [&](store::WriteTransaction& tx) -> Result<void> {
+    over.clear();
     HOMEPORT_TRY(auto sessions, store::list<SessionRecord>(tx, {.column = "spec_id", .value = spec_id}));
     for (auto& session : sessions) {
-      if (caller.principal.scope == policies::Scope::spawner && caller.principal.hub != session.hub) {
-        return Error{.code = Errc::forbidden, .message = "spec " + spec_id + " was issued to another hub"};
-      }
+      const auto user = p_.catalog.user(session.user);
+      HOMEPORT_CHECK(
+          policies::authorize(caller.principal, policies::Action::issue_spec,
+                              {.hub = session.hub, .realm = user ? user->realm : realm_, .user_key = session.user}));
       if (session.released_at) continue;
       session.released_at = p_.clock.now();
       HOMEPORT_CHECK(store::put(tx, session));
+      over.push_back(session.key());
     }
     return {};  // an unknown one is over already: the hub's hint may come twice
-  });
+  }));
+  // The same spec issued again from now on is a session of its own.
+  const std::lock_guard lock(state_->issued_mutex);
+  for (const auto& key : over) state_->written.erase(key);
+  return {};
 }
 
 SessionRecord Logins::session_of(const Pending& pending) {

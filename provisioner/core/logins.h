@@ -16,6 +16,7 @@
 namespace homeport::core {
 
 struct SpecRequest {
+  std::string realm{};  // empty: the service's own
   std::string hub;
   std::string user;
   std::vector<std::string> groups{};
@@ -51,9 +52,13 @@ class Logins {
   [[nodiscard]] std::optional<Result<SpecAnswer>> try_issue(const Caller& caller, const SpecRequest& request);
   // May write the intent for a first home. Blocking: the store only.
   [[nodiscard]] Result<SpecAnswer> issue(const Caller& caller, const SpecRequest& request);
-  // The spec a session was given, as it would be now. Errors: not_found for an unknown id, or when it has changed since
-  // (the hint says to ask again).
-  [[nodiscard]] Result<render::MountSpec> reissue(const std::string& spec_id) const;
+  // The spec a session was given, as it would be now, and what was asked. Errors: not_found for an unknown id, or when
+  // it has changed since (the hint says to ask again).
+  struct Reissued {
+    SpecRequest request;
+    render::MountSpec spec;
+  };
+  [[nodiscard]] Result<Reissued> reissue(const std::string& spec_id) const;
   [[nodiscard]] Result<void> release(const Caller& caller, const std::string& spec_id);
   // Writes what was issued since the last time; what cannot be written is kept for the next time. The loop does so at
   // least once a second.
@@ -72,6 +77,10 @@ class Logins {
   [[nodiscard]] Result<CachedPtr> make(const SpecRequest& request, const store::UserRecord& user,
                                        const store::SpaceRecord& home) const;
   [[nodiscard]] SpecAnswer answer(const Caller& caller, const CachedPtr& cached);
+  [[nodiscard]] const std::string& realm_of(const SpecRequest& request) const {
+    return request.realm.empty() ? realm_ : request.realm;
+  }
+  [[nodiscard]] SpacePtr home_of(const store::UserRecord& user) const;
   [[nodiscard]] std::string time_text(WallTime now);
   void remember(const Caller& caller, const CachedPtr& cached, WallTime now);
   void remember_refusal(const Caller& caller, const SpecRequest& request, const Error& error);

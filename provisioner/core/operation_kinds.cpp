@@ -91,6 +91,18 @@ Result<std::string> undelete_step(StepContext& c) {
   return "back at " + object.path;
 }
 
+// Everything that can refuse a purge is looked at before anything is removed: from the next step on it only goes
+// forward, and a space of which something is gone is never offered for undelete.
+Result<std::string> verify_purge_step(StepContext& c) {
+  HOMEPORT_TRY(const auto ref, object_ref(c.space));
+  CallLog unused;
+  OpContext dry = c.op;
+  dry.dry_run = true;
+  dry.calls = &unused;
+  HOMEPORT_CHECK(c.driver.purge(dry, ref, std::nullopt).context(space_words(c.space, c.catalog)));
+  return std::string("id and marker are ours");
+}
+
 Result<std::string> purge_step(StepContext& c) {
   HOMEPORT_TRY(const auto ref, object_ref(c.space));
   std::optional<drivers::Cursor> from;
@@ -141,13 +153,14 @@ const OperationKind& operation_kind(std::string_view name) {
        .success = SpaceState::ready,
        .restored = SpaceState::retired},
       {.name = "space.purge",
-       .steps = {{"purge", purge_step}},
+       .steps = {{"verify", verify_purge_step}, {"purge", purge_step}},
        .success = SpaceState::purged,
        .restored = SpaceState::retired,
        .cancellable = false},
       {.name = "dataset.import",
        .steps = {{"inspect", inspect_step}, {"marker", write_marker}},
-       .success = SpaceState::ready},
+       .success = SpaceState::ready,
+       .changes_backend = false},
   }};
   for (const auto& kind : kinds) {
     if (kind.name == name) return kind;

@@ -32,6 +32,18 @@ Result<OperationRecord> read_operation(store::Store& store, const std::string& i
                .hint = "`homeport operation list` shows them"};
 }
 
+namespace {
+
+OperationRecord unreadable(const store::DamagedRow& row) {
+  OperationRecord op{.id = row.key, .kind = "unknown", .space = {}, .backend = {}, .principal = {}};
+  op.state = OperationState::parked;
+  op.failure = store::FailureRecord{
+      .code = std::string(errc_name(row.error.code)), .message = row.error.message, .hint = row.error.hint};
+  return op;
+}
+
+}  // namespace
+
 Result<OperationRecord> Operations::get(const std::string& id) const {
   return read_operation(store_, id);
 }
@@ -47,7 +59,9 @@ Result<std::vector<OperationRecord>> Operations::list(const Filter& filter) cons
     } else if (filter.open_only) {
       query = {.column = "open", .value = "1"};
     }
-    HOMEPORT_TRY(out, store::list<OperationRecord>(tx, query));
+    std::vector<store::DamagedRow> damaged;
+    HOMEPORT_TRY(out, store::list<OperationRecord>(tx, query, damaged));
+    for (const auto& row : damaged) out.push_back(unreadable(row));
     return {};
   }));
   std::erase_if(out, [&](const OperationRecord& op) {
@@ -102,20 +116,27 @@ Result<OperationRecord> Operations::give_up(const Caller& caller, const std::str
   }
   {
     const std::lock_guard lock(mutex_);
-    if (running_.contains(id)) {
+    if (!running_.insert(id).second) {
       return Error{.code = Errc::conflict,
                    .message = "operation " + id + " is being tried right now",
                    .hint = "try again in a moment"};
     }
   }
+  auto closed = close_given_up(caller, std::move(op));
+  release(id);
+  if (closed) wake_waiters(*closed);
+  return closed;
+}
+
+Result<OperationRecord> Operations::close_given_up(const Caller& caller, OperationRecord op) {
+  // Tried once, it may have been done, and the answer lost.
+  const bool untried = op.attempts == 0 && !op.failure;
   op.principal = caller.principal.id;
   const Error given{
       .code = Errc::failed_precondition,
       .message = "given up by an admin" + (op.failure ? " after: " + op.failure->message : std::string()),
       .hint = "what may stand on the backend under " + op.plan.value("backend_name", op.space) + " was left alone"};
-  HOMEPORT_TRY(const auto closed, refuse(op, given, OperationState::failed));
-  wake_waiters(closed);
-  return closed;
+  return refuse(op, given, OperationState::failed, !untried);
 }
 
 Result<OperationRecord> Operations::cancel(const Caller& caller, const std::string& id) {

@@ -8,6 +8,7 @@
 #include "provisioner/base/fault_point.h"
 #include "provisioner/base/log.h"
 #include "provisioner/core/operation_rows.h"
+#include "provisioner/core/space_work.h"
 
 namespace homeport::core {
 
@@ -21,6 +22,7 @@ namespace {
 constexpr std::chrono::seconds kLongestCall{20};
 constexpr std::chrono::milliseconds kFirstDelay{500};
 constexpr std::chrono::seconds kQueueFullDelay{1};
+constexpr std::chrono::seconds kUnreadableDelay{5};
 constexpr std::chrono::milliseconds kLongestDelay{60'000};
 // What is left of the lease after a call's deadline: time to notice and write.
 constexpr std::chrono::milliseconds kLeaseMargin{500};
@@ -88,6 +90,7 @@ void Operations::hand_out(const std::string& id) {
   }
   const auto op = read_operation(store_, id);
   if (!op || is_settled(*op)) {
+    if (!op && is_transient(op.error().code)) look_again(id, kUnreadableDelay);
     release(id);
     if (op) wake_waiters(*op);
     return;
@@ -105,11 +108,14 @@ void Operations::hand_out(const std::string& id) {
     if (left && is_settled(*left)) wake_waiters(*left);
   });
   if (queued) return;
-  {
-    const std::lock_guard lock(mutex_);
-    due_.emplace(clock_.mono() + kQueueFullDelay, id);
-  }
+  look_again(id, kQueueFullDelay);
   release(id);
+}
+
+void Operations::look_again(const std::string& id, std::chrono::milliseconds delay) {
+  const std::lock_guard lock(mutex_);
+  due_.emplace(clock_.mono() + delay, id);
+  wake_.notify_all();
 }
 
 void Operations::release(const std::string& id) {
@@ -123,10 +129,17 @@ std::optional<OperationRecord> Operations::execute(const std::string& id, const 
   auto op = read_operation(store_, id);
   if (!op) {
     log::error("operation cannot be read", {{"operation", id}, {"why", op.error().to_string()}});
+    if (is_transient(op.error().code)) look_again(id, kUnreadableDelay);
     return std::nullopt;
   }
   if (is_settled(*op)) return std::move(op).value();
-  return walk(std::move(op).value(), stop);
+  try {
+    return walk(*op, stop);
+  } catch (const std::exception& e) {
+    // A fault of ours or of a library. One operation stands still and is seen; the service and the rest go on.
+    return park(*op,
+                Error{.code = Errc::internal, .message = std::string("a step ended with an exception: ") + e.what()});
+  }
 }
 
 OperationRecord Operations::walk(OperationRecord op, const std::stop_token& stop) {
@@ -136,12 +149,19 @@ OperationRecord Operations::walk(OperationRecord op, const std::stop_token& stop
     HOMEPORT_TRY(space, store::get<SpaceRecord>(tx, op.space));
     return {};
   });
+  if (!read && is_transient(read.error().code)) return postpone(std::move(op), read.error());
   if (!read || !space) {
     const Error lost{.code = Errc::internal, .message = "the space of this operation cannot be read"};
     return park(std::move(op), read ? lost : read.error());
   }
   const auto backend = backends_.get_serving(op.backend);
   if (!backend) return postpone(std::move(op), backend.error());
+  if (kind.changes_backend && (*backend)->spec().mode == BackendMode::observe) {
+    return postpone(std::move(op),
+                    Error{.code = Errc::unavailable,
+                          .message = "backend " + op.backend + " is in mode observe: nothing is changed",
+                          .hint = "set mode create or manage, or `homeport operation give-up " + op.id + "`"});
+  }
   const bool untouched = std::none_of(op.steps.begin(), op.steps.end(), [](const auto& s) { return s.done; });
   if (op.cancel_requested && untouched && kind.cancellable) {
     return on_failure(std::move(op), Error{.code = Errc::cancelled, .message = "cancelled on request"}, **backend);
@@ -153,7 +173,23 @@ OperationRecord Operations::walk(OperationRecord op, const std::stop_token& stop
     (*backend)->note_failure(done.error(), clock_.now());
     return on_failure(std::move(op), done.error(), **backend);
   }
+  keep_source_current(*space, **backend);
   return op;
+}
+
+void Operations::keep_source_current(const SpaceRecord& space, const Backend& used) {
+  const auto now = backends_.get(space.backend);
+  if (!now || now->get() == &used) return;
+  const auto source = mount_source_text((*now)->driver(), clock_, space);
+  if (!source || *source == space.source) return;
+  const auto written = store_.write("sources", [&](store::WriteTransaction& tx) -> Result<void> {
+    HOMEPORT_TRY(auto current, store::get<SpaceRecord>(tx, space.key));
+    if (!current) return {};
+    current->source = *source;
+    return store::put(tx, *current);
+  });
+  if (!written)
+    log::warning("a mount source was not renewed", {{"space", space.key}, {"why", written.error().to_string()}});
 }
 
 Result<void> Operations::run_step(OperationRecord& op, SpaceRecord& space, std::size_t index, Backend& backend,
@@ -261,7 +297,7 @@ OperationRecord Operations::on_failure(OperationRecord op, const Error& error, B
   auto closed = refuse(op, error, end);
   if (closed) return std::move(closed).value();
   log::error("operation could not be closed", {{"operation", op.id}, {"why", closed.error().to_string()}});
-  return op;
+  return postpone(std::move(op), closed.error());
 }
 
 // An import makes nothing but a record; what it points at stood before and stays.
@@ -324,7 +360,14 @@ OperationRecord Operations::park(OperationRecord op, const Error& error) {
   return stored;
 }
 
-Result<OperationRecord> Operations::refuse(const OperationRecord& refused, const Error& error, OperationState end) {
+Result<void> Operations::withdraw(const std::string& operation_id, const Error& why) {
+  HOMEPORT_TRY(const auto op, read_operation(store_, operation_id));
+  HOMEPORT_CHECK(refuse(op, why, OperationState::failed));
+  return {};
+}
+
+Result<OperationRecord> Operations::refuse(const OperationRecord& refused, const Error& error, OperationState end,
+                                           bool keep_state) {
   const auto& kind = operation_kind(refused.kind);
   const auto now = clock_.now();
   OperationRecord wanted = refused;
@@ -337,7 +380,7 @@ Result<OperationRecord> Operations::refuse(const OperationRecord& refused, const
     stored = wanted;
     HOMEPORT_CHECK(put_own(tx, stored));
     HOMEPORT_TRY(auto space, store::get<SpaceRecord>(tx, wanted.space));
-    if (space) {
+    if (space && !(kind.restored && keep_state)) {
       const auto before = store::space_state_from_name(wanted.plan.value("state_before", ""));
       space->state = kind.restored ? before.value_or(*kind.restored) : SpaceState::failed;
       HOMEPORT_CHECK(store::put(tx, *space));

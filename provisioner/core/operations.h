@@ -49,6 +49,7 @@ struct OperationKind {
   store::SpaceState success;                    // the space's state at the end
   std::optional<store::SpaceState> restored{};  // its state after a refusal; nullopt: `failed`
   bool cancellable = true;                      // before its first step is done
+  bool changes_backend = true;                  // so it waits while the backend is only observed
 };
 // Defined with the use cases: homes, datasets, lifecycle.
 [[nodiscard]] const OperationKind& operation_kind(std::string_view name);
@@ -64,6 +65,8 @@ class Operations {
                                                const Caller& caller, nlohmann::json plan) const;
   // After that transaction: hands it to the backend's workers. Never blocks.
   void start(const std::string& operation_id);
+  // Instead of start(): ends it as refused and restores the space.
+  Result<void> withdraw(const std::string& operation_id, const Error& why);
   // Calls done once: when the operation has ended or is parked, or at the deadline with what it is then.
   void await(const std::string& operation_id, MonoTime deadline,
              std::function<void(Result<store::OperationRecord>)> done);
@@ -76,9 +79,12 @@ class Operations {
     std::string after{};
     std::size_t limit = 100;
   };
-  [[nodiscard]] Result<std::vector<store::OperationRecord>> list(const Filter& filter) const;  // newest first
+  // Newest first. A row that cannot be read is listed as parked, under its id and with what is wrong with it.
+  [[nodiscard]] Result<std::vector<store::OperationRecord>> list(const Filter& filter) const;
 
   Result<store::OperationRecord> retry(const Caller& caller, const std::string& id);
+  // Ends a parked or waiting one for good. No backend call is made, so what it did is not known: the space keeps its
+  // state (retiring, undeleting, purging) and takes the same verb, or the opposite one, again.
   Result<store::OperationRecord> give_up(const Caller& caller, const std::string& id);
   Result<store::OperationRecord> cancel(const Caller& caller, const std::string& id);
 
@@ -98,6 +104,9 @@ class Operations {
   // What the operation is when it is left: settled, or waiting for its next try. nullopt: it cannot be read.
   [[nodiscard]] std::optional<store::OperationRecord> execute(const std::string& id, const std::stop_token& stop);
   [[nodiscard]] store::OperationRecord walk(store::OperationRecord op, const std::stop_token& stop);
+  // The configuration may have changed while the work was done: the mount source follows it.
+  void keep_source_current(const store::SpaceRecord& space, const Backend& used);
+  void look_again(const std::string& id, std::chrono::milliseconds delay);
   Result<void> run_step(store::OperationRecord& op, store::SpaceRecord& space, std::size_t index, Backend& backend,
                         const std::stop_token& stop);
   // Puts our copy over whatever an admin's request (cancel, retry) wrote meanwhile, keeping that request.
@@ -108,11 +117,13 @@ class Operations {
   // What an admin asks of an open operation: `change` checks and marks it; then it is written, audited and looked at.
   Result<store::OperationRecord> request(const Caller& caller, const std::string& id, std::string_view action,
                                          const std::function<Result<void>(store::OperationRecord&)>& change);
+  Result<store::OperationRecord> close_given_up(const Caller& caller, store::OperationRecord op);
   [[nodiscard]] Result<bool> something_stands(const store::OperationRecord& op, Backend& backend) const;
   store::OperationRecord postpone(store::OperationRecord op, const Error& error);
   store::OperationRecord park(store::OperationRecord op, const Error& error);
-  Result<store::OperationRecord> refuse(const store::OperationRecord& op, const Error& error,
-                                        store::OperationState end);
+  // keep_state: the space stays as the intent left it, because what stands on the backend is not known.
+  Result<store::OperationRecord> refuse(const store::OperationRecord& op, const Error& error, store::OperationState end,
+                                        bool keep_state = false);
   void count_outcome(const std::string& kind, std::string_view outcome);
   void wake_waiters(const store::OperationRecord& op);
   [[nodiscard]] std::chrono::milliseconds call_time() const;

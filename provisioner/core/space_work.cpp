@@ -75,6 +75,13 @@ Result<void> take_over(const OpContext& op, drivers::StorageDriver& driver, cons
   return {};
 }
 
+Result<std::string> mount_source_text(drivers::StorageDriver& driver, const Clock& clock, const SpaceRecord& space) {
+  HOMEPORT_TRY(const auto ref, object_ref(space));
+  const OpContext op{.request_id = "sources", .deadline = clock.mono() + std::chrono::seconds(5)};
+  HOMEPORT_TRY(const auto source, driver.mount_source(op, ref, {}));
+  return render::source_to_json(to_render(source)).dump();
+}
+
 std::string_view verb_name(Verb verb) {
   switch (verb) {
     case Verb::resize: return "resize";
@@ -107,16 +114,22 @@ Result<void> state_allows(const Catalog& catalog, const SpaceRecord& space, Verb
     return refused(words + " is " + state + ", so it cannot be " + std::string(verb_name(verb)) + "d", std::move(hint));
   };
   switch (verb) {
-    case Verb::resize:
+    // retiring, undeleting, purging without an open operation: one was given up. The same verb goes on from there, and
+    // the opposite one as long as nothing was removed.
     case Verb::retire:
+      if (space.state == SpaceState::retiring || space.state == SpaceState::undeleting) return {};
+      [[fallthrough]];
+    case Verb::resize:
     case Verb::release:
       if (space.state == SpaceState::ready) return {};
       return wrong(space.state == SpaceState::retired ? "undelete it first" : "wait until it is ready");
     case Verb::undelete:
-      if (space.state == SpaceState::retired) return {};
+      if (space.state == SpaceState::retired || space.state == SpaceState::retiring ||
+          space.state == SpaceState::undeleting)
+        return {};
       return wrong("only a retired space can be undeleted; what is purged is gone");
     case Verb::purge:
-      if (space.state == SpaceState::retired) return {};
+      if (space.state == SpaceState::retired || space.state == SpaceState::purging) return {};
       return wrong("retire it first; it then stays recoverable until you purge it");
   }
   return {};
@@ -157,7 +170,7 @@ Result<void> count_against_cap(store::WriteTransaction& tx, const BackendSpec& b
   const auto name = cap_counter_name(backend.name.str(), what, now);
   HOMEPORT_TRY(auto counter, store::get<store::CounterRecord>(tx, name));
   if (!counter) counter = store::CounterRecord{.name = name};
-  if (counter->value + amount > *cap) {
+  if (counter->value > *cap || amount > *cap - counter->value) {
     return Error{
         .code = Errc::out_of_capacity,
         .message = "the daily cap of " + std::to_string(*cap) + " " + std::string(what) + " on backend " +

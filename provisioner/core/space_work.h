@@ -17,6 +17,9 @@ namespace homeport::core {
 // What the driver answered, taken over into the record (id, path, usage, mount source, quota class).
 Result<void> take_over(const OpContext& op, drivers::StorageDriver& driver, const drivers::Object& object,
                        store::SpaceRecord& space);
+// Where clients mount it by the driver's present configuration, as SpaceRecord keeps it. Makes no backend call.
+[[nodiscard]] Result<std::string> mount_source_text(drivers::StorageDriver& driver, const Clock& clock,
+                                                    const store::SpaceRecord& space);
 [[nodiscard]] drivers::QuotaClass quota_class_of(const drivers::StorageDriver& driver, drivers::Layout layout);
 [[nodiscard]] drivers::Layout layout_of(const store::SpaceRecord& space);
 

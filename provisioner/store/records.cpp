@@ -478,6 +478,9 @@ Result<R> from_row(const Row& row) {
   DocParser parser(doc);
   describe(parser, record);
   if (!parser.problem.empty()) return damaged(R::kTable, row.key, parser.problem);
+  if constexpr (std::is_same_v<R, OperationRecord>) {
+    if (!record.plan.is_object()) return damaged(R::kTable, row.key, "its plan is not a JSON object");
+  }
   if (key_of(record) != row.key) return damaged(R::kTable, row.key, "its document belongs to another key");
   record.revision = row.revision;
   return record;

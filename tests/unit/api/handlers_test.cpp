@@ -198,7 +198,9 @@ TEST_F(HandlersTest, GrantsComeAndGo) {
   EXPECT_EQ(spec["mounts"].size(), 2U) << spec.dump(1);
   EXPECT_EQ(send("DELETE", "/v1/datasets/sets/grants/group/physics").status, 204U);
   EXPECT_EQ(send("DELETE", "/v1/datasets/sets/grants/user/alice").status, 204U);
-  EXPECT_EQ(send("DELETE", "/v1/datasets/sets/grants/everyone/-").status, 204U);
+  // A slip in the name does not look like success.
+  EXPECT_EQ(send("DELETE", "/v1/datasets/sets/grants/group/phisics").status, 404U);
+  EXPECT_EQ(send("DELETE", "/v1/datasets/sets/grants/everyone/-").status, 404U);
   EXPECT_EQ(ask("GET", "/v1/datasets/sets")["grants"].size(), 0U);
 }
 

@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include "provisioner/base/doc_reader.h"
 #include "tests/unit/core/core_fixture.h"
 
@@ -147,7 +149,7 @@ TEST_F(LoginsTest, ASpecCanBeReadAgainByItsIdAlsoAfterARestart) {
   restart();
   const auto again = hp().logins().reissue(spec->spec_id);
   ASSERT_OK(again);
-  EXPECT_EQ(render::digest(*again), spec->digest);
+  EXPECT_EQ(render::digest(again->spec), spec->digest);
   ASSERT_OK(ensure("alice", 1001));
   import_data();
   ASSERT_OK(hp().datasets().grant(caller(), "sets", {.kind = "everyone"}, "ro"));
@@ -173,6 +175,56 @@ TEST_F(LoginsTest, WhatCannotBeRecordedNowIsRecordedLater) {
   EXPECT_EQ(sessions, 1U);
   EXPECT_EQ(std::count_if(audit.begin(), audit.end(), [](const auto& row) { return row.entry.action == "spec.issue"; }),
             1);
+}
+
+// The same spec may be given out again right after its session ended: that is a new session, and it counts.
+TEST_F(LoginsTest, AReleasedSpecIssuedAgainIsInUseAgain) {
+  const auto made = ensure("alice", 1001);
+  ASSERT_OK(made);
+  const auto first = hp().logins().issue(hub(), login("alice"));
+  ASSERT_OK(first);
+  ASSERT_OK(hp().logins().flush());
+  ASSERT_OK(hp().logins().release(hub(), first->spec_id));
+  const auto second = hp().logins().issue(hub(), login("alice"));
+  ASSERT_OK(second);
+  EXPECT_EQ(second->spec_id, first->spec_id);
+  EXPECT_ERRC(settled(hp().homes().retire(caller(), made->key)), Errc::failed_precondition);
+}
+
+TEST_F(LoginsTest, PeopleOfAnotherRealmAreOtherPeople) {
+  const auto ours = ensure("alice", 1001);
+  const auto theirs = ensure("alice", 1001, [](core::HomeRequest& r) { r.realm = "lab"; });
+  ASSERT_OK(ours);
+  ASSERT_OK(theirs);
+  EXPECT_NE(ours->key, theirs->key);
+  auto asked = login("alice");
+  const auto here = hp().logins().issue(hub(), asked);
+  asked.realm = "lab";
+  const auto there = hp().logins().issue(hub(), asked);
+  ASSERT_OK(here);
+  ASSERT_OK(there);
+  EXPECT_NE(here->digest, there->digest);
+  EXPECT_THAT(there->body(), ::testing::HasSubstr(theirs->backend_name));
+  const auto again = hp().logins().reissue(there->spec_id);
+  ASSERT_OK(again);
+  EXPECT_EQ(again->request.realm, "lab");
+  auto other = hub();
+  other.principal.realm = "default";
+  EXPECT_ERRC(hp().logins().release(other, there->spec_id), Errc::forbidden);
+}
+
+// One damaged row is not taken for "nobody uses it".
+TEST_F(LoginsTest, ADamagedSessionKeepsAHomeFromBeingRetired) {
+  const auto made = ensure("alice", 1001);
+  ASSERT_OK(made);
+  ASSERT_OK(store_->write("test", [&](store::WriteTransaction& tx) -> Result<void> {
+    HOMEPORT_CHECK(tx.put(store::Table::sessions,
+                          {.key = "main/" + made->owner + "/", .index = {"ms-1", made->owner}, .doc = "{"},
+                          store::Expect::none()));
+    return {};
+  }));
+  EXPECT_ERRC(settled(hp().homes().retire(caller(), made->key)), Errc::failed_precondition);
+  EXPECT_OK(settled(hp().homes().retire(caller(), made->key, true)));
 }
 
 TEST_F(LoginsTest, AnAdminWhoLooksStartsNoSession) {

@@ -1,3 +1,7 @@
+#include <gmock/gmock.h>
+
+#include <thread>
+
 #include "tests/unit/core/core_fixture.h"
 
 namespace homeport::testing {
@@ -92,6 +96,9 @@ TEST_F(OperationsTest, ARefusedChangeRestoresTheSpace) {
   ASSERT_OK(parked);
   ASSERT_EQ(parked->size(), 1U);
   ASSERT_OK(hp().operations().give_up(caller(), parked->front().id));
+  // How far it came is not known, so nobody mounts it until somebody says where it shall go.
+  EXPECT_EQ(hp().catalog().space(made->key)->state, SpaceState::retiring);
+  ASSERT_OK(settled(hp().homes().undelete(caller(), made->key)));
   EXPECT_EQ(hp().catalog().space(made->key)->state, SpaceState::ready);
 
   fail(DriverMethod::update, Errc::over_quota);
@@ -99,6 +106,86 @@ TEST_F(OperationsTest, ARefusedChangeRestoresTheSpace) {
   const auto space = hp().catalog().space(made->key);
   EXPECT_EQ(space->state, SpaceState::ready);
   EXPECT_EQ(space->quota_bytes, Bytes::parse("10GiB")->count());
+}
+
+// What is partly removed is never offered as a whole again.
+TEST_F(OperationsTest, APurgeThatWasBegunOnlyGoesForward) {
+  const auto made = ensure("alice", 1001);
+  ASSERT_OK(made);
+  ASSERT_OK(settled(hp().homes().retire(caller(), made->key)));
+  fail(DriverMethod::purge, Errc::permission_denied);  // while it is only looked at
+  EXPECT_ERRC(settled(hp().homes().purge(caller(), made->key, "alice")), Errc::permission_denied);
+  EXPECT_EQ(hp().catalog().space(made->key)->state, SpaceState::retired);
+
+  factory_.plan->add(DriverMethod::purge, {});
+  fail(DriverMethod::purge, Errc::permission_denied);
+  EXPECT_ERRC(settled(hp().homes().purge(caller(), made->key, "alice")), Errc::permission_denied);
+  const auto parked = hp().operations().list({.state = OperationState::parked});
+  ASSERT_OK(parked);
+  ASSERT_EQ(parked->size(), 1U);
+  EXPECT_EQ(hp().catalog().space(made->key)->state, SpaceState::purging);
+  ASSERT_OK(hp().operations().give_up(caller(), parked->front().id));
+  EXPECT_EQ(hp().catalog().space(made->key)->state, SpaceState::purging);
+  EXPECT_ERRC(hp().homes().undelete(caller(), made->key), Errc::failed_precondition);
+  const auto purged = settled(hp().homes().purge(caller(), made->key, "alice"));
+  ASSERT_OK(purged);
+  EXPECT_EQ(purged->state, SpaceState::purged);
+}
+
+TEST_F(OperationsTest, WhatIsBeingTriedCannotBeGivenUp) {
+  factory_.plan->add(DriverMethod::create, {.error = Error{.code = Errc::unavailable, .message = "planned"}});
+  factory_.plan->add(DriverMethod::create, {.latency = std::chrono::milliseconds(1500)});
+  const auto outcome =
+      hp().homes().ensure(caller(), {.user = *UserName::parse("alice"), .server = *ServerName::parse(""), .uid = 1001});
+  ASSERT_OK(outcome);
+  const auto& id = *outcome->operation;
+  while (factory_.plan->left() > 0) (void)clock_->sleep_for(std::chrono::milliseconds(5), {});
+  EXPECT_ERRC(hp().operations().give_up(caller(), id), Errc::conflict);
+  EXPECT_EQ(wait(id)->state, OperationState::succeeded);
+}
+
+// An admin who sets observe in an emergency stops what waits, too.
+TEST_F(OperationsTest, ObserveStopsWhatHasNotBeenDone) {
+  fail(DriverMethod::create, Errc::unavailable, 2);
+  const auto outcome =
+      hp().homes().ensure(caller(), {.user = *UserName::parse("alice"), .server = *ServerName::parse(""), .uid = 1001});
+  ASSERT_OK(outcome);
+  auto observed = standard();
+  observed.replace(observed.find(R"("kind":"memory")"), 15, R"("kind":"memory","mode":"observe")");
+  apply(observed);
+  const auto waiting = wait(*outcome->operation, std::chrono::seconds(3));
+  ASSERT_OK(waiting);
+  EXPECT_EQ(waiting->state, OperationState::waiting);
+  EXPECT_EQ(factory_.plan->forwarded(DriverMethod::create), 0U);
+  ASSERT_TRUE(waiting->failure);
+  EXPECT_THAT(waiting->failure->message, ::testing::HasSubstr("observe"));
+  apply(standard());
+  EXPECT_EQ(wait(*outcome->operation)->state, OperationState::succeeded);
+}
+
+TEST_F(OperationsTest, ADamagedOperationIsListedAsParked) {
+  ASSERT_OK(ensure("alice", 1001));
+  const auto id = only_operation().id;
+  ASSERT_OK(store_->write("test", [&](store::WriteTransaction& tx) -> Result<void> {
+    HOMEPORT_TRY(auto row, tx.get(store::Table::operations, id));
+    const auto at = row->doc.find(R"("plan":{)");
+    row->doc = row->doc.substr(0, at) + R"("plan":[],"other":{)" + row->doc.substr(at + 8);
+    HOMEPORT_CHECK(tx.put(store::Table::operations, *row, store::Expect::any()));
+    row->key = "op-broken";
+    row->index = {"", "1", "running", "lab", "h-00000000000000ff"};
+    row->doc = "{";
+    HOMEPORT_CHECK(tx.put(store::Table::operations, *row, store::Expect::none()));
+    return {};
+  }));
+  const auto all = hp().operations().list({});
+  ASSERT_OK(all);
+  ASSERT_EQ(all->size(), 2U);
+  for (const auto& op : *all) {
+    EXPECT_EQ(op.state, OperationState::parked);
+    EXPECT_TRUE(op.failure.has_value());
+  }
+  restart();
+  EXPECT_OK(ensure("bob", 1002));
 }
 
 TEST_F(OperationsTest, ARestartGoesOnWithWhatWasOpen) {
