@@ -8,6 +8,7 @@ are removed. Ports are chosen by the kernel, so that tests can run beside others
             daemon = self.start_daemon(config=support.MEMORY_CONFIG)
             status, body = daemon.call("GET", "/v1/homes")
 """
+import ctypes
 import http.client
 import json
 import os
@@ -20,6 +21,14 @@ import time
 import unittest
 
 PATIENCE = 30  # seconds that anything may take before a test fails
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def end_with_parent():
+    """Between fork and exec: the kernel ends the child when the test dies, however it does (prctl PR_SET_PDEATHSIG)."""
+    _libc.prctl(1, signal.SIGKILL)
+
 
 MEMORY_CONFIG = """\
 log: {level: debug}
@@ -100,7 +109,7 @@ class Daemon:
             command += ["--config", config]
         self._log = open(log_path, "ab")
         self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL,
-                                        env={**os.environ, **(env or {})})
+                                        env={**os.environ, **(env or {})}, preexec_fn=end_with_parent)
 
     @property
     def pid(self):
@@ -187,6 +196,13 @@ class E2ETest(unittest.TestCase):
         self.directory = tempfile.mkdtemp(prefix="homeport-e2e-")
         self.addCleanup(shutil.rmtree, self.directory, True)
         self._daemons = 0
+
+    def run(self, result=None):
+        try:
+            return super().run(result)
+        except BaseException:   # an interrupt: unittest leaves without the clean-ups
+            self.doCleanups()
+            raise
 
     def path(self, *parts):
         return os.path.join(self.directory, *parts)

@@ -1,7 +1,10 @@
 """The real homeportd with a memory backend: start, first use, standby, stop."""
+import http.client
 import json
 import os
+import shutil
 import signal
+import ssl
 import stat
 import unittest
 
@@ -40,7 +43,7 @@ class ServiceTest(support.E2ETest):
         self.assertTrue(second.call("GET", "/v1/audit/verify").body["ok"])
         self.assertEqual(second.stop(), 0)
 
-    def test_a_stop_answers_who_waits(self):
+    def test_an_interrupt_ends_it_in_order(self):
         daemon = self.start_daemon()
         daemon.send_signal(signal.SIGINT)
         self.assertEqual(daemon.wait(), 0, daemon.log())
@@ -108,6 +111,50 @@ class ServiceTest(support.E2ETest):
         daemon.send_signal(signal.SIGHUP)
         support.wait_until(lambda: "not read again" in daemon.log(), "the wrong file is reported")
         self.assertEqual(daemon.call("GET", "/v1/homes").status, 200)
+
+    def certificate(self, name):
+        """Writes NAME as the certificate in use, self-signed, as an admin's renewal would."""
+        code, _, error = self.run_program(
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+            "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.path("tls.key"),
+            "-out", self.path("tls.crt"))
+        self.assertEqual(code, 0, error)
+        os.chmod(self.path("tls.key"), 0o600)
+
+    def served_name(self, daemon):
+        """Asks for /healthz over TLS, verified against the file, and gives the name in the certificate shown."""
+        host, port = daemon.address.rsplit(":", 1)
+        trust = ssl.create_default_context(cafile=self.path("tls.crt"))
+        connection = http.client.HTTPSConnection(host, int(port), timeout=support.PATIENCE, context=trust)
+        try:
+            connection.request("GET", "/healthz")
+            self.assertEqual(connection.getresponse().status, 200)
+            return dict(item[0] for item in connection.sock.getpeercert()["subject"])["commonName"]
+        finally:
+            connection.close()
+
+    def test_hangup_reads_the_certificate_again(self):
+        self.certificate("first")
+        listen = f"listen: {{tls: {{certificate: {self.path('tls.crt')}, key: {{file: {self.path('tls.key')}}}}}}}\n"
+        daemon = self.start_daemon(config=listen + support.MEMORY_CONFIG, ready=False).wait_listening()
+        self.assertEqual(self.served_name(daemon), "first")
+        self.certificate("second")
+        with self.assertRaises(ssl.SSLCertVerificationError):   # still the old one
+            self.served_name(daemon)
+        daemon.send_signal(signal.SIGHUP)
+        def renewed():
+            try:
+                return self.served_name(daemon)
+            except ssl.SSLCertVerificationError:
+                return None
+        self.assertEqual(support.wait_until(renewed, "the new certificate is served"), "second")
+        # A broken renewal keeps what works, and says so.
+        shutil.copy(self.path("tls.crt"), self.path("tls.crt.kept"))
+        self.write("tls.crt", "no certificate\n")
+        daemon.send_signal(signal.SIGHUP)
+        support.wait_until(lambda: "certificate was not read again" in daemon.log(), "the broken file is reported")
+        os.replace(self.path("tls.crt.kept"), self.path("tls.crt"))
+        self.assertEqual(self.served_name(daemon), "second")
 
     def test_events_resume(self):
         daemon = self.start_daemon()
