@@ -71,7 +71,7 @@ must_fail() {
 
 alive() {   # pid file, program name
   local pid
-  [ -s "$1" ] && pid=$(as_root cat "$1") && [ "$(as_root cat "/proc/$pid/comm" 2>/dev/null || true)" = "$2" ]
+  [ -s "$1" ] && pid=$(as_root cat "$1" 2>/dev/null) && [ "$(as_root cat "/proc/$pid/comm" 2>/dev/null || true)" = "$2" ]
 }
 
 stop_one() {   # pid file, program name
