@@ -42,7 +42,9 @@ struct Catalog::Image {
   TextMap<std::set<std::string>> names;         // key -> REALM/NAME
   TextMap<std::set<std::string>> skeletons;     // REALM/SKELETON -> REALM/NAME
   std::map<std::string, SpacePtr, std::less<>> spaces;
-  TextMap<SpacePtr> labels;              // of live spaces
+  TextMap<SpacePtr> labels;  // of live spaces
+  // BACKEND:/PATH/ of live spaces. The slash at the end keeps what is below a path next to it in order.
+  std::map<std::string, std::string, std::less<>> places;
   TextMap<std::string> open_operations;  // space -> operation
   TextMap<std::string> space_of_operation;
   std::map<std::string, ClassPtr, std::less<>> classes;
@@ -87,15 +89,22 @@ struct Catalog::Image {
     if (const auto old = spaces.find(key); old != spaces.end()) {
       const auto label = labels.find(old->second->label());
       if (label != labels.end() && label->second->key == key) labels.erase(label);
+      const auto place = places.find(place_of(*old->second));
+      if (place != places.end() && place->second == key) places.erase(place);
       if (!old->second->owner.empty()) ++generations[old->second->owner];
       spaces.erase(old);
     }
     if (!record) return;
     if (!record->owner.empty()) ++generations[record->owner];
     auto space = std::make_shared<const store::SpaceRecord>(*record);
-    if (auto label = space->label(); !label.empty()) labels[std::move(label)] = space;
+    if (auto label = space->label(); !label.empty()) {
+      labels[std::move(label)] = space;
+      if (!space->path.empty()) places[place_of(*space)] = key;
+    }
     spaces.emplace(key, std::move(space));
   }
+
+  static std::string place_of(const store::SpaceRecord& space) { return space.backend + ":" + space.path + "/"; }
 
   void set_operation(const std::string& key, const std::optional<store::OperationRecord>& record) {
     if (const auto old = space_of_operation.find(key); old != space_of_operation.end()) {
@@ -314,6 +323,23 @@ std::string Catalog::similar_name(std::string_view realm, std::string_view name)
     if (key != own) return key.substr(key.find('/') + 1);
   }
   return {};
+}
+
+SpacePtr Catalog::space_around(std::string_view backend, const AbsolutePath& path) const {
+  const std::string prefix = std::string(backend) + ":";
+  const std::string own = prefix + path.str() + "/";
+  const std::shared_lock lock(mutex_);
+  const auto found = [&](const auto& at) -> SpacePtr {
+    const auto space = image_->spaces.find(at->second);
+    return space == image_->spaces.end() ? nullptr : space->second;
+  };
+  const auto below = image_->places.lower_bound(own);
+  if (below != image_->places.end() && below->first.starts_with(own)) return found(below);
+  for (auto end = own.find('/', prefix.size() + 1); end != std::string::npos; end = own.find('/', end + 1)) {
+    const auto above = image_->places.find(std::string_view(own).substr(0, end + 1));
+    if (above != image_->places.end()) return found(above);
+  }
+  return nullptr;
 }
 
 std::optional<std::string> Catalog::user_with_uid(std::string_view realm, std::uint32_t uid) const {

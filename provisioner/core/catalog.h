@@ -47,6 +47,8 @@ class Catalog {
   // In key order; spaces that are purged, failed or released only with `all`.
   [[nodiscard]] std::vector<SpacePtr> spaces(bool all = false) const;
   [[nodiscard]] std::optional<std::string> open_operation(std::string_view space) const;
+  // A live space at this path of the backend, above it or below it; null: the place is nobody's.
+  [[nodiscard]] SpacePtr space_around(std::string_view backend, const AbsolutePath& path) const;
 
   [[nodiscard]] ClassPtr klass(std::string_view name) const;
   [[nodiscard]] std::vector<ClassPtr> classes() const;

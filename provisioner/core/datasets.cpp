@@ -236,24 +236,7 @@ std::vector<SpacePtr> Datasets::list() const {
 
 Result<SpaceOutcome> Datasets::release(const Caller& caller, std::string_view name) {
   HOMEPORT_TRY(const auto known, get(name));
-  HOMEPORT_CHECK(may_change(p_.catalog, known, Verb::release));
-  SpaceOutcome outcome{.space = known};
-  HOMEPORT_CHECK(p_.store.write("release", [&](store::WriteTransaction& tx) -> Result<void> {
-    HOMEPORT_TRY(auto space, store::get<SpaceRecord>(tx, known.key));
-    if (!space) return Error{.code = Errc::not_found, .message = "the dataset is gone"};
-    HOMEPORT_CHECK(state_allows(p_.catalog, *space, Verb::release));
-    space->state = SpaceState::released;
-    HOMEPORT_CHECK(store::put(tx, *space));
-    HOMEPORT_TRY(const auto grants, store::list<store::GrantRecord>(tx, {.column = "space", .value = known.key}));
-    for (const auto& grant : grants) HOMEPORT_CHECK(tx.erase(store::Table::grants, grant.key(), store::Expect::any()));
-    outcome.space = *space;
-    return tx.append_audit({.at = p_.clock.now(),
-                            .principal = caller.principal.id,
-                            .action = "dataset.release",
-                            .subject = known.key,
-                            .outcome = "ok"});
-  }));
-  return outcome;
+  return homes_.release(caller, known.key);
 }
 
 Result<store::GrantRecord> Datasets::grant(const Caller& caller, std::string_view name, const Subject& subject,

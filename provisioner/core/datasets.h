@@ -44,7 +44,7 @@ struct ImportPreview {
 
 class Datasets {
  public:
-  explicit Datasets(Homes::Parts parts) : p_(std::move(parts)) {}
+  Datasets(Homes::Parts parts, Homes& homes) : p_(std::move(parts)), homes_(homes) {}
 
   void discover(const Caller& caller, std::string_view backend,
                 std::function<void(Result<std::vector<DiscoveredExport>>)> done);
@@ -53,7 +53,7 @@ class Datasets {
   Result<SpaceOutcome> import(const Caller& caller, const ImportRequest& request);
   [[nodiscard]] Result<store::SpaceRecord> get(std::string_view name) const;
   [[nodiscard]] std::vector<SpacePtr> list() const;
-  // Forgets the record and touches nothing on the backend but our own marker.
+  // Forgets the record and its grants; touches nothing on the backend.
   Result<SpaceOutcome> release(const Caller& caller, std::string_view name);
 
   struct Subject {
@@ -63,12 +63,13 @@ class Datasets {
   };
   Result<store::GrantRecord> grant(const Caller& caller, std::string_view name, const Subject& subject,
                                    std::string_view access);
-  // Absent is success.
+  // Errors: not_found when nobody was granted that (a slip in a name must not look like success).
   Result<void> withdraw(const Caller& caller, std::string_view name, const Subject& subject);
   [[nodiscard]] std::vector<store::GrantRecord> grants(std::string_view name) const;
 
  private:
   Homes::Parts p_;
+  Homes& homes_;
 };
 
 }  // namespace homeport::core

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::uint32_t kNobody = 65534;
 constexpr std::uint32_t kNoUid = 0xFFFFFFFF;
+// Of what stood before us: looked at and snapshotted, not limited and not removed until an admin says so.
+constexpr store::Rights kImportedRights{.read = true, .snapshot = true, .resize = false, .destroy = false};
 
 Error precondition(std::string message, std::string hint) {
   return Error{.code = Errc::failed_precondition, .message = std::move(message), .hint = std::move(hint)};
@@ -44,6 +46,24 @@ std::string first_pool_of(const Backend& backend, const nlohmann::json& section)
   const auto pools = section.find("pools");
   if (pools != section.end() && pools->is_array() && !pools->empty()) return (*pools)[0].value("name", "");
   return {};
+}
+
+Result<std::string> pool_for_new_home(const Catalog& catalog, const Backend& backend, const ClassSpec& klass) {
+  const std::string& name = backend.spec().name.str();
+  if (backend.spec().mode == BackendMode::observe) {
+    return precondition("backend " + name + " is in mode observe: no home is made there",
+                        "set mode create or manage, or give this person another class");
+  }
+  if (const auto record = catalog.backend(name); record && record->drained) {
+    return precondition(
+        "backend " + name + " is drained: it takes no new homes",
+        "`homeport backend undrain " + name + "`, or point class " + klass.name.str() + " to another backend");
+  }
+  auto pool = klass.pool.empty() ? first_pool_of(backend, backend.spec().section) : klass.pool;
+  if (pool.empty()) {
+    return precondition("backend " + name + " has no pool to make homes in", "name one under pools: of the backend");
+  }
+  return pool;
 }
 
 std::string home_label(std::string_view realm, std::string_view user_key, std::string_view server) {
@@ -146,21 +166,27 @@ Result<Homes::Decision> Homes::decide(const HomeRequest& request) const {
   d.owner = {Uid{squash ? d.klass->squash_uid : *uid}, Gid{squash ? d.klass->squash_gid : *gid}};
   HOMEPORT_CHECK(check_quota(*d.klass, request.quota));
   d.quota = request.quota ? request.quota : d.klass->default_quota;
+  if (request.existing) {
+    HOMEPORT_TRY(d.backend, p_.backends.get_serving(request.existing->backend.str()));
+    HOMEPORT_CHECK(check_place(*request.existing));
+    return d;
+  }
   HOMEPORT_TRY(d.backend, p_.backends.get_serving(d.klass->backend.str()));
-  const auto record = p_.catalog.backend(d.klass->backend.str());
-  const std::string backend = d.klass->backend.str();
-  if (d.backend->spec().mode == BackendMode::observe) {
-    return precondition("backend " + backend + " is in mode observe: no home is made there",
-                        "set mode create or manage, or give this person another class");
-  }
-  if (record && record->drained) {
-    return precondition("backend " + backend + " is drained: it takes no new homes",
-                        "`homeport backend undrain " + backend + "`, or point class " + klass + " to another backend");
-  }
-  d.pool = d.klass->pool.empty() ? first_pool_of(*d.backend, d.backend->spec().section) : d.klass->pool;
-  if (d.pool.empty())
-    return precondition("backend " + backend + " has no pool to make homes in", "name one under pools: of the backend");
+  HOMEPORT_TRY(d.pool, pool_for_new_home(p_.catalog, *d.backend, *d.klass));
   return d;
+}
+
+// What is taken over must not be, hold or lie in something that is known already.
+Result<void> Homes::check_place(const HomeRequest::Existing& existing) const {
+  const auto space = p_.catalog.space_around(existing.backend.str(), existing.path);
+  if (!space) return {};
+  const bool same = space->path == existing.path.str();
+  return Error{
+      .code = Errc::already_exists,
+      .message = existing.path.str() + (same ? " is " : " overlaps ") + space_words(*space, p_.catalog) +
+                 (same ? "" : " (" + space->path + ")"),
+      .hint = "two people on one directory could read each other's files; `homeport space show " + space->key + "`",
+      .pointer = "/path"};
 }
 
 Result<SpaceOutcome> Homes::ensure(const Caller& caller, const HomeRequest& request) {
@@ -174,33 +200,43 @@ Result<SpaceOutcome> Homes::ensure(const Caller& caller, const HomeRequest& requ
   }
 }
 
-Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& request) {
-  if (const auto user = p_.catalog.user_by_name(request.realm, request.user.str())) {
-    if (request.uid && user->uid && *request.uid != *user->uid) HOMEPORT_CHECK(decide(request));
-    if (const auto known = p_.catalog.space_by_label(home_label(request.realm, user->key, request.server.str()))) {
-      const auto open = p_.catalog.open_operation(known->key);
-      if (known->state == SpaceState::ready || known->state == SpaceState::creating) {
-        if (request.klass && request.klass->str() != known->klass) {
-          return Error{.code = Errc::already_exists,
-                       .message = space_words(*known, p_.catalog) + " exists with class " + known->klass + ", not " +
-                                  request.klass->str(),
-                       .hint = "leave the class out to use the home as it is",
-                       .pointer = "/class"};
-        }
-        if (request.quota && known->quota_bytes != request.quota->count()) {
-          return Error{
-              .code = Errc::already_exists,
-              .message = space_words(*known, p_.catalog) + " exists with " +
-                         (known->quota_bytes ? "a quota of " + Bytes{*known->quota_bytes}.to_string() : "no quota"),
-              .hint = "`homeport home resize` changes a quota",
-              .pointer = "/quota"};
-        }
-        return SpaceOutcome{.space = *known, .operation = known->state == SpaceState::ready ? std::nullopt : open};
-      }
-      return precondition(space_words(*known, p_.catalog) + " is " + std::string(store::space_state_name(known->state)),
-                          "`homeport home undelete` brings it back; after a purge a new one can be made");
-    }
+Result<std::optional<SpaceOutcome>> Homes::known_home(const HomeRequest& request) const {
+  const auto user = p_.catalog.user_by_name(request.realm, request.user.str());
+  if (!user) return std::optional<SpaceOutcome>{};
+  if (request.uid && user->uid && *request.uid != *user->uid) HOMEPORT_CHECK(decide(request));
+  const auto known = p_.catalog.space_by_label(home_label(request.realm, user->key, request.server.str()));
+  if (!known) return std::optional<SpaceOutcome>{};
+  const auto words = space_words(*known, p_.catalog);
+  if (known->state != SpaceState::ready && known->state != SpaceState::creating) {
+    return precondition(words + " is " + std::string(store::space_state_name(known->state)),
+                        "`homeport home undelete` brings it back; after a purge a new one can be made");
   }
+  if (request.existing && (known->path != request.existing->path.str() || !known->imported)) {
+    return Error{.code = Errc::already_exists,
+                 .message = words + " is " + (known->path.empty() ? "being made" : known->path) + " already",
+                 .hint = "one person has one home; `homeport home release` forgets the present one",
+                 .pointer = "/path"};
+  }
+  if (request.klass && request.klass->str() != known->klass) {
+    return Error{.code = Errc::already_exists,
+                 .message = words + " exists with class " + known->klass + ", not " + request.klass->str(),
+                 .hint = "leave the class out to use the home as it is",
+                 .pointer = "/class"};
+  }
+  if (request.quota && known->quota_bytes != request.quota->count() && !known->imported) {
+    return Error{.code = Errc::already_exists,
+                 .message = words + " exists with " +
+                            (known->quota_bytes ? "a quota of " + Bytes{*known->quota_bytes}.to_string() : "no quota"),
+                 .hint = "`homeport home resize` changes a quota",
+                 .pointer = "/quota"};
+  }
+  const auto open = known->state == SpaceState::ready ? std::nullopt : p_.catalog.open_operation(known->key);
+  return std::optional(SpaceOutcome{.space = *known, .operation = open});
+}
+
+Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& request) {
+  HOMEPORT_TRY(auto known, known_home(request));
+  if (known) return std::move(*known);
   HOMEPORT_TRY(const auto d, decide(request));
   const auto now = p_.clock.now();
   store::UserRecord user =
@@ -212,10 +248,15 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
   }
   const auto key = SpaceKey::from_random(SpaceKind::home, p_.ids.random64());
   SpaceRecord space{.key = key.str(),
-                    .backend = d.klass->backend.str(),
-                    .layout = d.klass->layout,
+                    .backend = d.backend->spec().name.str(),
+                    .layout = request.existing ? "directory" : d.klass->layout,
                     .pool = d.pool,
-                    .backend_name = p_.name_prefix + key.str()};
+                    .backend_name = request.existing ? request.existing->path.str() : p_.name_prefix + key.str()};
+  if (request.existing) {
+    space.imported = true;
+    space.rights = kImportedRights;
+    space.path = request.existing->path.str();
+  }
   space.realm = request.realm;
   space.owner = user.key;
   space.name = request.server.str();
@@ -225,7 +266,7 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
   space.gid = d.owner.gid.value;
   space.mode = d.klass->home_mode;
   space.created_at = now;
-  auto op = p_.operations.prepare("home.ensure", space, caller,
+  auto op = p_.operations.prepare(request.existing ? "home.import" : "home.ensure", space, caller,
                                   {{"backend_name", space.backend_name},
                                    {"pool", space.pool},
                                    {"layout", space.layout},
@@ -234,14 +275,15 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
                                    {"quota_bytes", nullptr},
                                    {"class", space.klass}});
   if (d.quota) op.plan["quota_bytes"] = d.quota->count();
+  if (request.existing) op.plan["path"] = request.existing->path.str();
 
   SpaceOutcome outcome{.space = space};
   const auto& caps = d.backend->spec().caps;
   const auto written = p_.store.write("intent", [&](store::WriteTransaction& tx) -> Result<void> {
     auto new_space = space;
     auto new_op = op;
-    HOMEPORT_CHECK(count_against_cap(tx, d.backend->spec(), "objects", 1, caps.objects, now));
-    if (d.quota && caps.bytes)
+    if (!request.existing) HOMEPORT_CHECK(count_against_cap(tx, d.backend->spec(), "objects", 1, caps.objects, now));
+    if (d.quota && caps.bytes && !request.existing)
       HOMEPORT_CHECK(count_against_cap(tx, d.backend->spec(), "bytes", d.quota->count(), caps.bytes->count(), now));
     if (!d.user) {
       store::UserRecord new_user = user;
@@ -262,7 +304,7 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
     return {};
   });
   if (!written) return written.error();
-  fault_point("home.ensure.intent_written");
+  fault_point(op.kind + ".intent_written");
   outcome.operation = op.id;
   outcome.created = true;
   p_.operations.start(op.id);
@@ -286,6 +328,17 @@ void Homes::preview_ensure(const Caller& caller, const HomeRequest& request,
     return;
   }
   const auto& d = *decided;
+  if (request.existing) {
+    preview.steps.push_back("take over " + request.existing->path.str() + " on backend " +
+                            request.existing->backend.str() + " as the home of " + printable(request.user.str(), 60) +
+                            ", class " + d.klass->name.str());
+    preview.notes.push_back(
+        "nothing is renamed, chowned or limited; the import is refused unless the directory belongs "
+        "to uid " +
+        std::to_string(d.owner.uid.value));
+    done(std::move(preview));
+    return;
+  }
   // The real key is drawn when the home is made; this one only shows its shape.
   const auto key = SpaceKey::from_random(SpaceKind::home, 0);
   preview.steps.push_back("make a home of class " + d.klass->name.str() + " on backend " + d.klass->backend.str() +

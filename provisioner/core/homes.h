@@ -23,7 +23,14 @@ struct HomeRequest {
   std::vector<std::string> groups{};
   std::string hub{};
   std::optional<Bytes> quota{};  // else the class's default
-  bool allow_similar = false;    // a name that looks like another person's is accepted
+  // The home stands already: it is taken over where it is, and never made, renamed, chowned or limited below its use.
+  // uid and gid are then needed, and must be those of the directory.
+  struct Existing {
+    Slug backend;
+    AbsolutePath path;
+  };
+  std::optional<Existing> existing{};
+  bool allow_similar = false;  // a name that looks like another person's is accepted
 };
 
 // Blocking: methods wait for the store only, never for a backend, unless they take a `done`.
@@ -64,6 +71,17 @@ class Homes {
   Result<SpaceOutcome> resize(const Caller& caller, const std::string& space, const Resize& request);
   // Refused while a session mounts it, unless forced.
   Result<SpaceOutcome> retire(const Caller& caller, const std::string& space, bool force = false);
+  // Forgets the space and touches nothing on the backend. For what Homeport made itself it must be forced: the next
+  // login would make a new, empty home beside the old one.
+  Result<SpaceOutcome> release(const Caller& caller, const std::string& space, bool force = false);
+  // What an admin lets us do to an imported space from now on.
+  struct RightsChange {
+    std::optional<bool> snapshot{};
+    std::optional<bool> resize{};
+    std::optional<bool> destroy{};
+    std::optional<std::uint64_t> expected_revision{};
+  };
+  Result<store::SpaceRecord> set_rights(const Caller& caller, const std::string& space, const RightsChange& change);
   Result<SpaceOutcome> undelete(const Caller& caller, const std::string& space);
   // `confirm` must be the owner's name (or the dataset's), so that nobody purges by a slip.
   Result<SpaceOutcome> purge(const Caller& caller, const std::string& space, std::string_view confirm);
@@ -78,6 +96,8 @@ class Homes {
  private:
   struct Decision;  // class, backend, pool, owner, quota: everything the intent holds
   Result<Decision> decide(const HomeRequest& request) const;
+  [[nodiscard]] Result<void> check_place(const HomeRequest::Existing& existing) const;
+  [[nodiscard]] Result<std::optional<SpaceOutcome>> known_home(const HomeRequest& request) const;
   Result<SpaceOutcome> try_ensure(const Caller& caller, const HomeRequest& request);
   // A wanted change of one space: what every verb of its life has in common.
   struct Wanted;

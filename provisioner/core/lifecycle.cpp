@@ -215,6 +215,62 @@ Result<SpaceOutcome> Homes::retire(const Caller& caller, const std::string& key,
                  }});
 }
 
+Result<SpaceOutcome> Homes::release(const Caller& caller, const std::string& key, bool force) {
+  HOMEPORT_TRY(const auto known, resolve("", key));
+  HOMEPORT_CHECK(may_change(p_.catalog, known, Verb::release));
+  if (!known.imported && !force) {
+    return Error{.code = Errc::failed_precondition,
+                 .message = space_words(known, p_.catalog) + " was made by Homeport: forgotten, it would be left at " +
+                            known.path + " and the next login would make an empty one",
+                 .hint = "`homeport home retire` takes it out of use and keeps it; --force forgets it all the same"};
+  }
+  SpaceOutcome outcome{.space = known};
+  HOMEPORT_CHECK(p_.store.write("release", [&](store::WriteTransaction& tx) -> Result<void> {
+    HOMEPORT_TRY(auto space, store::get<SpaceRecord>(tx, known.key));
+    if (!space) return Error{.code = Errc::not_found, .message = "there is no space " + known.key};
+    HOMEPORT_CHECK(state_allows(p_.catalog, *space, Verb::release));
+    space->state = SpaceState::released;
+    HOMEPORT_CHECK(store::put(tx, *space));
+    HOMEPORT_TRY(const auto grants, store::list<store::GrantRecord>(tx, {.column = "space", .value = known.key}));
+    for (const auto& grant : grants) HOMEPORT_CHECK(tx.erase(store::Table::grants, grant.key(), store::Expect::any()));
+    outcome.space = *space;
+    return tx.append_audit({.at = p_.clock.now(),
+                            .principal = caller.principal.id,
+                            .action = std::string(space_kind_name(space->kind)) + ".release",
+                            .subject = known.key,
+                            .outcome = "ok"});
+  }));
+  return outcome;
+}
+
+Result<SpaceRecord> Homes::set_rights(const Caller& caller, const std::string& key, const RightsChange& change) {
+  SpaceRecord changed{.key = key, .backend = {}, .layout = {}, .pool = {}, .backend_name = {}};
+  HOMEPORT_CHECK(p_.store.write("rights", [&](store::WriteTransaction& tx) -> Result<void> {
+    HOMEPORT_TRY(auto space, store::get<SpaceRecord>(tx, key));
+    if (!space) return Error{.code = Errc::not_found, .message = "there is no space " + key};
+    if (space->kind == SpaceKind::dataset && change.destroy.value_or(false)) {
+      return Error{
+          .code = Errc::unsupported, .message = "a dataset is never deleted by us", .pointer = "/rights/destroy"};
+    }
+    space->rights.snapshot = change.snapshot.value_or(space->rights.snapshot);
+    space->rights.resize = change.resize.value_or(space->rights.resize);
+    space->rights.destroy = change.destroy.value_or(space->rights.destroy);
+    HOMEPORT_CHECK(store::put(
+        tx, *space, change.expected_revision ? store::Expect::at(*change.expected_revision) : store::Expect::any()));
+    changed = *space;
+    return tx.append_audit({.at = p_.clock.now(),
+                            .principal = caller.principal.id,
+                            .action = "space.rights",
+                            .subject = key,
+                            .outcome = "ok",
+                            .detail = nlohmann::json{{"snapshot", space->rights.snapshot},
+                                                     {"resize", space->rights.resize},
+                                                     {"destroy", space->rights.destroy}}
+                                          .dump()});
+  }));
+  return changed;
+}
+
 Result<SpaceOutcome> Homes::undelete(const Caller& caller, const std::string& key) {
   return change(caller, key,
                 {.verb = Verb::undelete,

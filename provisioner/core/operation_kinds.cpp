@@ -115,6 +115,47 @@ Result<std::string> purge_step(StepContext& c) {
   return std::to_string(c.operation.progress_done) + " entries removed";
 }
 
+// An imported home keeps at least what it has and what its people use: nobody is locked out by being imported.
+void set_imported_quota(StepContext& c, const drivers::Object& object) {
+  std::uint64_t limit = c.space.quota_bytes.value_or(0);
+  c.space.quota_reason = "class " + c.space.klass;
+  const auto raise = [&](std::uint64_t to, std::string why) {
+    if (to <= limit || limit == 0) return;
+    limit = to;
+    c.space.quota_reason = std::move(why);
+  };
+  if (object.quota) raise(object.quota->count(), "imported: its limit on the backend");
+  if (object.usage && object.usage->basis != drivers::UsageBasis::unknown) {
+    constexpr std::uint64_t kRoundTo = std::uint64_t{1} << 30U;
+    const auto wanted = object.usage->bytes.count() + object.usage->bytes.count() / 5;
+    raise((wanted + kRoundTo - 1) / kRoundTo * kRoundTo, "imported: 20 % above its use");
+  }
+  if (limit > 0) c.space.quota_bytes = limit;
+}
+
+Result<std::string> inspect_home_step(StepContext& c) {
+  HOMEPORT_TRY(auto path, AbsolutePath::parse(c.operation.plan.value("path", "")));
+  HOMEPORT_TRY(auto key, SpaceKey::parse(c.space.key));
+  const drivers::Lookup lookup{.layout = layout_of(c.space), .pool = c.space.pool, .path = path, .key = key};
+  HOMEPORT_TRY(auto found, c.driver.find(c.op, lookup).context("import " + path.str()));
+  if (!found) {
+    return Error{.code = Errc::not_found, .message = "there is no directory " + path.str() + " on " + c.space.backend};
+  }
+  if (found->owner.uid.value != c.space.uid) {
+    return Error{.code = Errc::failed_precondition,
+                 .message = path.str() + " belongs to uid " + std::to_string(found->owner.uid.value) + ", not to uid " +
+                            std::to_string(c.space.uid) + " of " + space_words(c.space, c.catalog),
+                 .hint = "import it with the uid it has, or have its owner changed on the server first"};
+  }
+  found->ref.imported = true;
+  c.space.pool = found->ref.pool;
+  c.space.gid = found->owner.gid.value;
+  c.space.mode = found->mode;
+  set_imported_quota(c, *found);
+  HOMEPORT_CHECK(take_over(c.op, c.driver, *found, c.space));
+  return "id " + found->ref.id + ", owner " + std::to_string(c.space.uid) + ":" + std::to_string(c.space.gid);
+}
+
 Result<std::string> inspect_step(StepContext& c) {
   HOMEPORT_TRY(auto path, AbsolutePath::parse(c.operation.plan.value("path", "")));
   HOMEPORT_TRY(auto key, SpaceKey::parse(c.space.key));
@@ -138,7 +179,7 @@ Result<std::string> inspect_step(StepContext& c) {
 }  // namespace
 
 const OperationKind& operation_kind(std::string_view name) {
-  static const std::array<OperationKind, 6> kinds{{
+  static const std::array<OperationKind, 7> kinds{{
       {.name = "home.ensure", .steps = {{"create", create_step}}, .success = SpaceState::ready},
       {.name = "space.resize",
        .steps = {{"quota", resize_step}},
@@ -157,6 +198,10 @@ const OperationKind& operation_kind(std::string_view name) {
        .success = SpaceState::purged,
        .restored = SpaceState::retired,
        .cancellable = false},
+      {.name = "home.import",
+       .steps = {{"inspect", inspect_home_step}, {"marker", write_marker}},
+       .success = SpaceState::ready,
+       .changes_backend = false},
       {.name = "dataset.import",
        .steps = {{"inspect", inspect_step}, {"marker", write_marker}},
        .success = SpaceState::ready,

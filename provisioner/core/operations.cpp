@@ -302,7 +302,7 @@ OperationRecord Operations::on_failure(OperationRecord op, const Error& error, B
 
 // An import makes nothing but a record; what it points at stood before and stays.
 Result<bool> Operations::something_stands(const OperationRecord& op, Backend& backend) const {
-  if (op.kind == "dataset.import") return false;
+  if (op.kind == "dataset.import" || op.kind == "home.import") return false;
   const auto time = call_time();
   if (time.count() <= 0) return Error{.code = Errc::unavailable, .message = "the lease has too little life left"};
   const OpContext context{.request_id = op.request_id, .deadline = clock_.mono() + time, .operation_id = op.id};

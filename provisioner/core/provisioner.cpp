@@ -30,7 +30,7 @@ Provisioner::Provisioner(Environment environment)
              .name_prefix = env_.name_prefix,
              .flush_sessions = [this] { return logins_.flush(); }},
       homes_(parts_),
-      datasets_(parts_),
+      datasets_(parts_, homes_),
       logins_(parts_, homes_, env_.metrics, env_.realm),
       tokens_(parts_),
       administration_(parts_, env_.factory) {}

@@ -47,11 +47,13 @@ CREATE INDEX aliases_user ON aliases ("user", "key");
 CREATE UNIQUE INDEX aliases_skeleton ON aliases (skeleton) WHERE skeleton <> '';
 
 CREATE TABLE spaces ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, kind TEXT NOT NULL,
-                     owner TEXT NOT NULL, label TEXT NOT NULL, backend TEXT NOT NULL, doc TEXT NOT NULL) STRICT;
+                     owner TEXT NOT NULL, label TEXT NOT NULL, backend TEXT NOT NULL, place TEXT NOT NULL,
+                     doc TEXT NOT NULL) STRICT;
 CREATE INDEX spaces_kind ON spaces (kind, "key");
 CREATE INDEX spaces_owner ON spaces (owner, "key");
 CREATE INDEX spaces_backend ON spaces (backend, "key");
 CREATE UNIQUE INDEX spaces_label ON spaces (label) WHERE label <> '';
+CREATE UNIQUE INDEX spaces_place ON spaces (place) WHERE place <> '';
 
 CREATE TABLE operations ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, space_open TEXT NOT NULL,
                          open TEXT NOT NULL, state TEXT NOT NULL, backend TEXT NOT NULL, space TEXT NOT NULL,

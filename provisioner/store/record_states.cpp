@@ -82,4 +82,9 @@ std::string SpaceRecord::label() const {
   return {};
 }
 
+std::string SpaceRecord::place() const {
+  if (!imported || kind != SpaceKind::home || label().empty()) return {};
+  return backend + ":" + path;
+}
+
 }  // namespace homeport::store

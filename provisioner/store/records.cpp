@@ -289,6 +289,7 @@ void describe(V& v, T& r) {
   v("class", r.klass);
   v("quota_bytes", r.quota_bytes);
   v("quota_class", r.quota_class);
+  v("quota_reason", r.quota_reason);
   v("uid", r.uid);
   v("gid", r.gid);
   v("mode", r.mode);
@@ -435,7 +436,7 @@ Index index_of(const AliasRecord& r) {
   return {r.user, r.similar_allowed ? std::string{} : r.realm + "/" + name_skeleton(r.name)};
 }
 Index index_of(const SpaceRecord& r) {
-  return {std::string(space_kind_name(r.kind)), r.owner, r.label(), r.backend};
+  return {std::string(space_kind_name(r.kind)), r.owner, r.label(), r.backend, r.place()};
 }
 Index index_of(const OperationRecord& r) {
   const bool open = is_open(r.state);

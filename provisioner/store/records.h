@@ -5,7 +5,7 @@
 //
 // Index columns (table_defs.cpp; * = unique where not empty):
 //   backends, classes, rules, counters: none    grants: space              users: uid*
-//   aliases: user, skeleton*                    spaces: kind, owner, label*, backend
+//   aliases: user, skeleton*                    spaces: kind, owner, label*, backend, place*
 //   operations: space_open*, open, state, backend, space   (space_open is the space while the operation is open: one
 //     open operation per space; `space` finds all of a space; `state` holds operation_state_name())
 //   tokens: hash*     sessions: spec_id, user   answers: created (milliseconds, 16 digits)

@@ -40,7 +40,7 @@ struct Rights {  // what an admin lets us do to this space
   bool destroy = true;
 };
 
-// Index: kind, owner (user key), label (unique while not empty), backend.
+// Index: kind, owner (user key), label (unique while not empty), backend, place (unique while not empty).
 struct SpaceRecord {
   static constexpr Table kTable = Table::spaces;
   std::string key;  // h-…, d-…
@@ -60,6 +60,7 @@ struct SpaceRecord {
   std::string klass{};
   std::optional<std::uint64_t> quota_bytes{};
   std::string quota_class = "none";  // none | measured | cooperative | hard
+  std::string quota_reason{};        // why it is this one, for people; empty: as asked for, or the class's default
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::uint32_t mode = 0700;
@@ -74,6 +75,8 @@ struct SpaceRecord {
   // "home/REALM/u-…/SERVER", "scratch/REALM/u-…/NAME", "dataset/NAME", "group/NAME"; empty for purged, failed and
   // released, so that the name is free again.
   [[nodiscard]] std::string label() const;
+  // "BACKEND:/PATH" of an imported home as long as it has a label: one directory is nobody else's home.
+  [[nodiscard]] std::string place() const;
 };
 
 }  // namespace homeport::store

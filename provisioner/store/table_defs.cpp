@@ -13,7 +13,7 @@ constexpr std::array<TableDef, 12> kDefs{{
     {Table::grants, "grants", {"space"}},
     {Table::users, "users", {"uid"}, {true}},
     {Table::aliases, "aliases", {"user", "skeleton"}, {false, true}},
-    {Table::spaces, "spaces", {"kind", "owner", "label", "backend"}, {false, false, true, false}},
+    {Table::spaces, "spaces", {"kind", "owner", "label", "backend", "place"}, {false, false, true, false, true}},
     {Table::operations, "operations", {"space_open", "open", "state", "backend", "space"}, {true}},
     {Table::tokens, "tokens", {"hash"}, {true}},
     {Table::sessions, "sessions", {"spec_id", "user"}},

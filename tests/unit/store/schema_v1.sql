@@ -56,8 +56,9 @@ CREATE TABLE aliases ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL
                       skeleton TEXT NOT NULL, doc TEXT NOT NULL) STRICT;
 INSERT INTO aliases VALUES('default/alice',5,'u-00000000000000a1','default/alice','{"name":"alice","realm":"default","similar_allowed":false,"user":"u-00000000000000a1"}');
 CREATE TABLE spaces ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, kind TEXT NOT NULL,
-                     owner TEXT NOT NULL, label TEXT NOT NULL, backend TEXT NOT NULL, doc TEXT NOT NULL) STRICT;
-INSERT INTO spaces VALUES('h-00000000000000b1',6,'home','u-00000000000000a1','home/default/u-00000000000000a1/','filer','{"backend":"filer","backend_id":"","backend_name":"hp-h-00000000000000b1","class":"","created_at":1795000000000,"gid":0,"imported":false,"key":"h-00000000000000b1","kind":"home","layout":"directory","mode":448,"name":"","note":"","owner":"u-00000000000000a1","path":"","pool":"homes","quota_bytes":1073741824,"quota_class":"none","read_only":false,"realm":"default","rights":{"destroy":true,"read":true,"resize":true,"snapshot":true},"source":"{\"nfs\":{\"server\":\"10.0.0.1\"}}","state":"ready","uid":0,"usage":{"as_of":1795000000000,"basis":"scan","bytes":5}}');
+                     owner TEXT NOT NULL, label TEXT NOT NULL, backend TEXT NOT NULL, place TEXT NOT NULL,
+                     doc TEXT NOT NULL) STRICT;
+INSERT INTO spaces VALUES('h-00000000000000b1',6,'home','u-00000000000000a1','home/default/u-00000000000000a1/','filer','','{"backend":"filer","backend_id":"","backend_name":"hp-h-00000000000000b1","class":"","created_at":1795000000000,"gid":0,"imported":false,"key":"h-00000000000000b1","kind":"home","layout":"directory","mode":448,"name":"","note":"","owner":"u-00000000000000a1","path":"","pool":"homes","quota_bytes":1073741824,"quota_class":"none","quota_reason":"","read_only":false,"realm":"default","rights":{"destroy":true,"read":true,"resize":true,"snapshot":true},"source":"{\"nfs\":{\"server\":\"10.0.0.1\"}}","state":"ready","uid":0,"usage":{"as_of":1795000000000,"basis":"scan","bytes":5}}');
 CREATE TABLE operations ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, space_open TEXT NOT NULL,
                          open TEXT NOT NULL, state TEXT NOT NULL, backend TEXT NOT NULL, space TEXT NOT NULL,
                          doc TEXT NOT NULL) STRICT;
@@ -83,6 +84,7 @@ CREATE INDEX spaces_kind ON spaces (kind, "key");
 CREATE INDEX spaces_owner ON spaces (owner, "key");
 CREATE INDEX spaces_backend ON spaces (backend, "key");
 CREATE UNIQUE INDEX spaces_label ON spaces (label) WHERE label <> '';
+CREATE UNIQUE INDEX spaces_place ON spaces (place) WHERE place <> '';
 CREATE UNIQUE INDEX operations_space_open ON operations (space_open) WHERE space_open <> '';
 CREATE INDEX operations_open ON operations (open, "key");
 CREATE INDEX operations_state ON operations (state, "key");
