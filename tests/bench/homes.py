@@ -3,16 +3,18 @@
 makes the same NFS calls with as many connections (marker and read-back included, no journal), and beside one that only
 makes the directory and gives it away.
 
-  homes.py BUILD_DIR [--homes 1000] [--rounds 3] [--connections 8] [--on-tmp] [--at-most RATIO] [-o table|json]
+  homes.py BUILD_DIR [--homes 1000] [--rounds 3] [--connections 8] [--disk DIR | --on-tmp] [--at-most RATIO]
+                     [-o table|json]
 
 Needs root (Ganesha does) and a build with the preset bench. The three take turns on one server; ratios are of one round.
 The time of Homeport is that of the whole command: reading the roster, sending it, waiting until every home is ready. The
 processor time of all programs is shown beside it: on a small machine they take it from each other.
 
 The server's files lie on a filesystem made for the run (ext4 with a journal, in an image that is mounted over /tmp where
-nobody else sees it), the state of Homeport beside it in /var/tmp. On a used filesystem the past would be measured as
-well: ext4 without a journal, for one, looks at every inode freed in the last minutes before it takes another one. The
-more a sync of the disk costs, the smaller the ratio: a busy or slow disk flatters, so look at the rate of the bare calls.
+nobody else sees it), the state of Homeport beside it; both are in --disk, /var/tmp if not told. On a used filesystem the
+past would be measured as well: ext4 without a journal, for one, looks at every inode freed in the last minutes before it
+takes another one. The more a sync of the disk costs, the smaller the ratio, and a disk busy with something else flatters:
+--disk /dev/shm makes a sync cost nothing, which is the strictest and the steadiest way to measure.
 
 Before anything is measured a few homes are made through a proxy that notes the procedure of every call on the wire. The
 bare program's calls for one home must come in Homeport's stream once for every home, and nothing may be left over but
@@ -210,11 +212,11 @@ class Service:
         self.process.wait()
 
 
-def on_new_filesystem(folder):
+def on_new_filesystem(folder, disk):
     """Runs this program again where /tmp is a filesystem of its own; gives its exit code."""
     if os.path.realpath(folder).startswith("/tmp/"):
         raise SystemExit("the build must not lie in /tmp: another filesystem is mounted over it (or give --on-tmp)")
-    scratch = tempfile.mkdtemp(prefix="homeport-homes-", dir="/var/tmp")
+    scratch = tempfile.mkdtemp(prefix="homeport-homes-", dir=disk)
     try:
         image = f"{scratch}/disk"
         with open(image, "wb") as f:
@@ -347,11 +349,12 @@ def main():
     parser.add_argument("--connections", type=int, default=8, help="to the NFS server, for each of the programs")
     parser.add_argument("--at-most", type=float, default=None, help="fail when the median ratio to bare full is above this")
     parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
+    parser.add_argument("--disk", default="/var/tmp", help="a directory outside /tmp for the filesystem of the run and for our state")
     parser.add_argument("--on-tmp", action="store_true",
                         help="no filesystem for the run: the server's files lie in /tmp as it is")
     options = parser.parse_args()
     if not options.on_tmp:
-        sys.exit(on_new_filesystem(options.folder))
+        sys.exit(on_new_filesystem(options.folder, options.disk))
     for program in ("homeportd", "homeport", "bare_homes"):
         setattr(options, program, find(options.folder, program))
     server = NfsServer(find(options.folder, "ganesha-for-tests"))
