@@ -146,8 +146,55 @@ void patch_home(const CallPtr& call) {
 
 void retire_home(const CallPtr& call) {
   if (const auto empty = expect_no_body(call->request); !empty) return call->fail(empty.error());
+  const auto force = flag_param(call->request, "force");
+  if (!force) return call->fail(force.error());
   change_home(call, "retire", std::nullopt, [&](const store::SpaceRecord& home) {
-    return call->api.core().homes().retire(call->caller(), home.key);
+    return call->api.core().homes().retire(call->caller(), home.key, *force);
+  });
+}
+
+void release_home(const CallPtr& call) {
+  guarded(call, [&]() -> Result<void> {
+    HOMEPORT_CHECK(expect_no_body(call->request));
+    HOMEPORT_TRY(const bool force, flag_param(call->request, "force"));
+    HOMEPORT_TRY(const auto home, find_home(call->api, call->request, call->realm));
+    answer_outcome(call, call->api.core().homes().release(call->caller(), home.key, force));
+    return {};
+  });
+}
+
+void set_home_rights(const CallPtr& call) {
+  guarded(call, [&]() -> Result<void> {
+    HOMEPORT_TRY(auto change, read_body(call->request, [](DocReader& in) {
+                   core::Homes::RightsChange out;
+                   const auto flag = [&](std::string_view key, std::optional<bool>& into) {
+                     if (in.has(key)) into = in.boolean(key, false);
+                   };
+                   flag("snapshot", out.snapshot);
+                   flag("resize", out.resize);
+                   flag("destroy", out.destroy);
+                   return out;
+                 }));
+    HOMEPORT_TRY(change.expected_revision, if_match(call->request));
+    HOMEPORT_TRY(const auto home, find_home(call->api, call->request, call->realm));
+    HOMEPORT_TRY(const auto changed, call->api.core().homes().set_rights(call->caller(), home.key, change));
+    call->reply_json(200, space_json(changed, call->api.catalog()));
+    return {};
+  });
+}
+
+void plan_import(const CallPtr& call) {
+  guarded(call, [&]() -> Result<void> {
+    HOMEPORT_TRY(auto wanted, read_body(call->request, read_fleet_request));
+    HOMEPORT_TRY(const auto wait, wait_param(call->request, std::chrono::seconds(60), std::chrono::seconds(120)));
+    wanted.realm = call->realm;
+    auto caller = call->caller();
+    caller.deadline = call->api.parts().clock.mono() + wait;
+    call->api.core().plan_fleet(caller, wanted, [call](Result<core::FleetPlan> plan) {
+      if (!plan) return call->fail(plan.error());
+      call->reply_json(200, fleet_plan_json(*plan));
+    });
+    return {};
   });
 }
 

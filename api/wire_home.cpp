@@ -1,5 +1,7 @@
 #include "api/wire_home.h"
 
+#include "api/wire_common.h"
+
 namespace homeport::api {
 namespace {
 
@@ -30,6 +32,11 @@ HomeWish read_home_wish(DocReader& in) {
   wish.groups = in.texts("groups");
   wish.hub = in.text("hub", "");
   wish.allow_similar = in.boolean("allow_similar", false);
+  if (in.has("existing")) {
+    auto existing = in.object("existing");
+    wish.existing = HomeWish::Existing{.backend = existing.text("backend"), .path = existing.text("path")};
+    existing.finish();
+  }
   return wish;
 }
 
@@ -49,11 +56,84 @@ Result<core::HomeRequest> home_request(const HomeWish& wish, const std::string& 
     HOMEPORT_TRY(const auto parsed, at(GroupName::parse(group), pointer + "/groups"));
     request.groups.push_back(parsed.str());
   }
+  if (wish.existing) {
+    HOMEPORT_TRY(auto backend, at(Slug::parse(wish.existing->backend), pointer + "/existing/backend"));
+    HOMEPORT_TRY(auto path, at(AbsolutePath::parse(wish.existing->path), pointer + "/existing/path"));
+    request.existing = core::HomeRequest::Existing{.backend = std::move(backend), .path = std::move(path)};
+  }
   request.uid = wish.uid;
   request.gid = wish.gid;
   request.quota = wish.quota;
   request.allow_similar = wish.allow_similar;
   return request;
+}
+
+namespace {
+
+std::optional<core::FleetLine> read_fleet_line(DocReader& in) {
+  auto user = in.required<UserName>("user", UserName::parse);
+  auto path = in.text("path");
+  auto klass = in.parsed<Slug>("class", Slug::parse);
+  const auto uid = narrow(in.optional_number("uid", 0, kMostId));
+  const auto gid = narrow(in.optional_number("gid", 0, kMostId));
+  const auto quota = in.optional_bytes("quota");
+  in.finish();
+  if (!user) return std::nullopt;
+  return core::FleetLine{.user = std::move(*user),
+                         .path = std::move(path),
+                         .uid = uid,
+                         .gid = gid,
+                         .klass = std::move(klass),
+                         .quota = quota};
+}
+
+}  // namespace
+
+core::FleetRequest read_fleet_request(DocReader& in) {
+  const auto backend = in.required<Slug>("backend", Slug::parse);
+  const auto base = in.required<AbsolutePath>("base", AbsolutePath::parse);
+  core::FleetRequest out{.backend = backend.value_or(*Slug::parse("none")),
+                         .base = base.value_or(*AbsolutePath::parse("/"))};
+  out.pattern = in.parsed<policies::HomePattern>("match", policies::HomePattern::parse);
+  constexpr std::size_t kMostLines = 100'000;
+  auto lines = in.objects("map");
+  if (lines.size() > kMostLines) {
+    in.problem("map", "holds more than 100000 lines", "import in parts");
+    lines.clear();
+  }
+  for (auto& line : lines) {
+    if (auto read = read_fleet_line(line)) out.map.push_back(std::move(*read));
+  }
+  if (in.has("match") == in.has("map")) {
+    in.problem("match", "either match or map is needed, not both", "match a pattern such as {user}, or give a map");
+  }
+  out.names = in.texts("names");
+  out.klass = in.parsed<Slug>("class", Slug::parse);
+  out.hub = in.text("hub", "");
+  out.allow_similar = in.boolean("allow_similar", false);
+  out.system_below = static_cast<std::uint32_t>(in.number("system_below", out.system_below, 1, kMostId));
+  return out;
+}
+
+nlohmann::json fleet_plan_json(const core::FleetPlan& plan) {
+  nlohmann::json entries = nlohmann::json::array();
+  for (const auto& entry : plan.entries) {
+    entries.push_back({{"path", entry.path},
+                       {"user", text_or_null(entry.user)},
+                       {"uid", entry.uid},
+                       {"gid", entry.gid},
+                       {"mode", mode_text(entry.mode)},
+                       {"class", text_or_null(entry.klass)},
+                       {"quota_bytes", bytes_json(entry.quota)},
+                       {"verdict", core::fleet_verdict_name(entry.verdict)},
+                       {"reason", text_or_null(entry.reason)},
+                       {"why", text_or_null(entry.why)}});
+  }
+  nlohmann::json summary;
+  for (const auto verdict : {core::FleetVerdict::import, core::FleetVerdict::known, core::FleetVerdict::unmatched,
+                             core::FleetVerdict::refused})
+    summary[std::string(core::fleet_verdict_name(verdict))] = plan.count(verdict);
+  return {{"summary", std::move(summary)}, {"entries", std::move(entries)}};
 }
 
 }  // namespace homeport::api

@@ -1,16 +1,18 @@
 // What requests about homes say.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
 #include "provisioner/base/doc_reader.h"
+#include "provisioner/core/fleet_plan.h"
 #include "provisioner/core/homes.h"
 
 namespace homeport::api {
 
 // The members a single request and an item of a batch share: uid, gid, class, quota, server, groups, hub,
-// allow_similar.
+// allow_similar, existing.
 struct HomeWish {
   std::optional<std::uint32_t> uid{};
   std::optional<std::uint32_t> gid{};
@@ -20,10 +22,19 @@ struct HomeWish {
   std::vector<std::string> groups{};
   std::string hub{};
   bool allow_similar = false;
+  struct Existing {
+    std::string backend;
+    std::string path;
+  };
+  std::optional<Existing> existing{};
 };
 [[nodiscard]] HomeWish read_home_wish(DocReader& in);
 // Names are parsed here. Errors: invalid_argument with a pointer below `pointer`.
 [[nodiscard]] Result<core::HomeRequest> home_request(const HomeWish& wish, const std::string& realm,
                                                      std::string_view user, const std::string& pointer = {});
+
+// The body of a look at a base of homes.
+[[nodiscard]] core::FleetRequest read_fleet_request(DocReader& in);
+[[nodiscard]] nlohmann::json fleet_plan_json(const core::FleetPlan& plan);
 
 }  // namespace homeport::api

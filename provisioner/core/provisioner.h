@@ -7,6 +7,7 @@
 
 #include "provisioner/core/administration.h"
 #include "provisioner/core/datasets.h"
+#include "provisioner/core/fleet_plan.h"
 #include "provisioner/core/logins.h"
 #include "provisioner/core/tokens.h"
 
@@ -39,6 +40,9 @@ class Provisioner {
   Backends& backends() { return backends_; }
   Operations& operations() { return operations_; }
   Homes& homes() { return homes_; }
+  void plan_fleet(const Caller& caller, const FleetRequest& request, std::function<void(Result<FleetPlan>)> done) {
+    core::plan_fleet(parts_, caller, request, std::move(done));
+  }
   Datasets& datasets() { return datasets_; }
   Logins& logins() { return logins_; }
   Tokens& tokens() { return tokens_; }
