@@ -36,7 +36,7 @@ struct Batch {
   void finish(std::size_t index, json result) {
     result["user"] = items[index].user;
     results[index] = std::move(result);
-    if (left.fetch_sub(1, std::memory_order_acq_rel) == 1) call->reply_json(200, {{"items", results}});
+    if (left.fetch_sub(1, std::memory_order_acq_rel) == 1) call->reply_json(200, {{"items", std::move(results)}});
   }
 };
 using BatchPtr = std::shared_ptr<Batch>;
@@ -52,14 +52,14 @@ void finish_ended(const BatchPtr& batch, std::size_t index, const char* done_wor
                   const store::OperationRecord& operation) {
   const auto& catalog = batch->call->api.catalog();
   const auto space = catalog.space(operation.space);
-  const json shown = space ? space_json(*space, catalog) : json(nullptr);
+  json shown = space ? space_json(*space, catalog) : json(nullptr);
   if (operation.state == store::OperationState::succeeded) {
-    return batch->finish(index, item_result(done_word, shown, operation.id, nullptr));
+    return batch->finish(index, item_result(done_word, std::move(shown), operation.id, nullptr));
   }
   if (store::is_open(operation.state) && operation.state != store::OperationState::parked) {
-    return batch->finish(index, item_result("pending", shown, operation.id, nullptr));
+    return batch->finish(index, item_result("pending", std::move(shown), operation.id, nullptr));
   }
-  batch->finish(index, item_result("failed", shown, operation.id, failure_json(error_of(operation))));
+  batch->finish(index, item_result("failed", std::move(shown), operation.id, failure_json(error_of(operation))));
 }
 
 void ensure_one(const BatchPtr& batch, std::size_t index) {

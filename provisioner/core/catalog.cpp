@@ -170,7 +170,13 @@ void Catalog::apply_row(Image& image, Table table, const std::string& key, const
       image.set_space(key, record);
       break;
     }
-    case Table::operations: image.set_operation(key, read_row<store::OperationRecord>(row, damage)); break;
+    case Table::operations: {
+      // Memory holds the open ones alone, and the index says which these are: an ended one need not be read.
+      constexpr std::size_t kOpen = 1;
+      const bool open = row && row->index.at(kOpen) == "1";
+      image.set_operation(key, open ? read_row<store::OperationRecord>(row, damage) : std::nullopt);
+      break;
+    }
     case Table::tokens: image.set_token(key, read_row<store::TokenRecord>(row, damage)); break;
     case Table::classes: {
       shared = true;

@@ -215,7 +215,7 @@ Result<SpaceOutcome> Datasets::import(const Caller& caller, const ImportRequest&
     return {};
   }));
   fault_point("dataset.import.intent_written");
-  p_.operations.start(op.id);
+  p_.operations.start_new(op);
   return outcome;
 }
 

@@ -136,7 +136,7 @@ std::optional<BackendSpec> read_backend(DocReader& in, const drivers::DriverFact
   const auto kind = in.text("kind");
   const auto mode = in.choice("mode", {"observe", "create", "manage"}, "manage");
   const auto caps = read_caps(in.object("caps"));
-  const auto workers = in.number("workers", 8, 1, 64);
+  const auto workers = in.number("workers", 16, 1, 64);
   if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
     if (!kind.empty()) {
       std::string known;

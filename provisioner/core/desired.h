@@ -28,7 +28,7 @@ struct BackendSpec {
   std::string kind;
   BackendMode mode = BackendMode::manage;
   DailyCaps caps{};
-  std::size_t workers = 8;
+  std::size_t workers = 16;
   nlohmann::json section{};  // the whole mapping
 };
 

@@ -307,7 +307,7 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
   fault_point(op.kind + ".intent_written");
   outcome.operation = op.id;
   outcome.created = true;
-  p_.operations.start(op.id);
+  p_.operations.start_new(op);
   return outcome;
 }
 

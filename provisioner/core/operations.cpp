@@ -75,19 +75,24 @@ void Operations::start(const std::string& operation_id) {
   hand_out(operation_id);
 }
 
+void Operations::start_new(const OperationRecord& op) {
+  if (claim(op.id)) queue(op);
+}
+
 std::chrono::milliseconds Operations::call_time() const {
   return std::min<std::chrono::milliseconds>(kLongestCall, store_.lease_left() - kLeaseMargin);
 }
 
+bool Operations::claim(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return false;
+  if (running_.insert(id).second) return true;
+  once_more_.insert(id);  // asked for while it is being worked on: looked at again right after
+  return false;
+}
+
 void Operations::hand_out(const std::string& id) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) return;
-    if (!running_.insert(id).second) {
-      once_more_.insert(id);  // asked for while it is being worked on: looked at again right after
-      return;
-    }
-  }
+  if (!claim(id)) return;
   const auto op = read_operation(store_, id);
   if (!op || is_settled(*op)) {
     if (!op && is_transient(op.error().code)) look_again(id, kUnreadableDelay);
@@ -95,9 +100,14 @@ void Operations::hand_out(const std::string& id) {
     if (op) wake_waiters(*op);
     return;
   }
-  const auto backend = backends_.get_serving(op->backend);
+  queue(*op);
+}
+
+void Operations::queue(const OperationRecord& op) {
+  const std::string& id = op.id;
+  const auto backend = backends_.get_serving(op.backend);
   if (!backend) {
-    (void)postpone(*op, backend.error());
+    (void)postpone(op, backend.error());
     release(id);
     return;
   }
@@ -121,7 +131,8 @@ void Operations::look_again(const std::string& id, std::chrono::milliseconds del
 void Operations::release(const std::string& id) {
   const std::lock_guard lock(mutex_);
   running_.erase(id);
-  if (once_more_.erase(id) > 0) due_.emplace(clock_.mono(), id);
+  if (once_more_.erase(id) == 0) return;
+  due_.emplace(clock_.mono(), id);
   wake_.notify_all();
 }
 
@@ -231,6 +242,9 @@ Result<void> Operations::run_step(OperationRecord& op, SpaceRecord& space, std::
 }
 
 Result<void> Operations::put_own(store::WriteTransaction& tx, OperationRecord& op) {
+  // Nearly always nobody has written it since it was read.
+  auto written = store::put(tx, op, store::Expect::at(op.revision));
+  if (written || written.error().code != Errc::conflict) return written;
   HOMEPORT_TRY(const auto current, store::get<OperationRecord>(tx, op.id));
   if (!current || !store::is_open(current->state)) {
     return Error{.code = Errc::cancelled, .message = "operation " + op.id + " was ended by somebody else"};
@@ -414,7 +428,12 @@ void Operations::await(const std::string& operation_id, MonoTime deadline,
   {
     const std::lock_guard lock(mutex_);
     waiters_.emplace(operation_id, Waiter{.deadline = deadline, .done = std::move(done)});
-    wake_.notify_all();
+    if (deadline < next_look_) {
+      next_look_ = deadline;
+      wake_.notify_all();
+    }
+    // Whoever has it in hand lets it go under this mutex and wakes us after that.
+    if (running_.contains(operation_id)) return;
   }
   // It may have ended before we were entered: then nobody else would wake us. Seen in the store, but not yet in the
   // catalog, it is just being ended, and whoever does so will: who is told must find the catalog up to date.
@@ -433,11 +452,14 @@ void Operations::loop(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     fire_timers();
     std::unique_lock lock(mutex_);
-    auto next = clock_.mono() + std::chrono::seconds(1);
-    if (!due_.empty()) next = std::min(next, due_.begin()->first);
-    for (const auto& [id, waiter] : waiters_) next = std::min(next, waiter.deadline);
-    const auto pause = std::max(next - clock_.mono(), MonoTime::duration(std::chrono::milliseconds(1)));
-    wake_.wait_for(lock, stop, pause, [this] { return !due_.empty() && due_.begin()->first <= clock_.mono(); });
+    next_look_ = clock_.mono() + std::chrono::seconds(1);
+    if (!due_.empty()) next_look_ = std::min(next_look_, due_.begin()->first);
+    for (const auto& [id, waiter] : waiters_) next_look_ = std::min(next_look_, waiter.deadline);
+    const auto planned = next_look_;
+    const auto pause = std::max(planned - clock_.mono(), MonoTime::duration(std::chrono::milliseconds(1)));
+    // Woken early for something that is due before what was planned.
+    wake_.wait_for(lock, stop, pause,
+                   [&] { return next_look_ < planned || (!due_.empty() && due_.begin()->first < planned); });
   }
 }
 

@@ -65,6 +65,8 @@ class Operations {
                                                const Caller& caller, nlohmann::json plan) const;
   // After that transaction: hands it to the backend's workers. Never blocks.
   void start(const std::string& operation_id);
+  // The same for one that the caller has just written: it need not be read again.
+  void start_new(const store::OperationRecord& op);
   // Instead of start(): ends it as refused and restores the space.
   Result<void> withdraw(const std::string& operation_id, const Error& why);
   // Calls done once: when the operation has ended or is parked, or at the deadline with what it is then.
@@ -99,7 +101,9 @@ class Operations {
   };
   void loop(const std::stop_token& stop);
   void fire_timers();
+  bool claim(const std::string& id);  // false: somebody has it in hand, or we are stopping
   void hand_out(const std::string& id);
+  void queue(const store::OperationRecord& op);  // claimed
   void release(const std::string& id);
   // What the operation is when it is left: settled, or waiting for its next try. nullopt: it cannot be read.
   [[nodiscard]] std::optional<store::OperationRecord> execute(const std::string& id, const std::stop_token& stop);
@@ -140,6 +144,7 @@ class Operations {
   std::multimap<MonoTime, std::string> due_;
   std::set<std::string> running_;    // being executed by some worker
   std::set<std::string> once_more_;  // asked for meanwhile
+  MonoTime next_look_{};  // when the loop wakes by itself
   bool stopping_ = false;
   std::jthread thread_;
 };

@@ -25,7 +25,10 @@ void Connection::configure(Use use) {
       "PRAGMA cell_size_check = ON; PRAGMA synchronous = FULL;");
   switch (use) {
     case Use::inspect: break;
-    case Use::read: script("PRAGMA query_only = ON"); break;
+    case Use::read:
+      // Rows are read by key, and the kernel keeps the pages: a small cache for each of many readers.
+      script("PRAGMA query_only = ON; PRAGMA cache_size = -128;");
+      break;
     case Use::single: (void)db_.execAndGet("PRAGMA journal_mode = DELETE"); break;
     case Use::write:
       (void)db_.execAndGet("PRAGMA journal_mode = WAL");

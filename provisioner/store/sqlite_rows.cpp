@@ -337,7 +337,7 @@ Result<void> SqliteWrites::note_change(Table table, std::string_view key, std::u
 Result<std::uint64_t> SqliteWrites::put(Table table, const Row& row, Expect expect) {
   const TableDef& def = table_def(table);
   HOMEPORT_CHECK(check_row(def, row));
-  HOMEPORT_TRY([[maybe_unused]] const auto present, check_present(def, row.key, expect));
+  if (expect.kind != Expect::Kind::anything) HOMEPORT_CHECK(check_present(def, row.key, expect));
   const std::uint64_t revision = ++last_seq_;
   if (const auto stored = noted(upsert(def, row, revision)); !stored) {
     if (stored.error().code != Errc::already_exists) return stored.error();

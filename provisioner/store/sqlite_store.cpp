@@ -8,7 +8,7 @@
 namespace homeport::store {
 namespace {
 
-constexpr std::size_t kIdleReaders = 4;
+constexpr std::size_t kIdleReaders = 32;  // the API's workers, and those of a backend
 constexpr std::size_t kAnswersPerWrite = 500;
 
 // Connections for reading. As many as there are readers at one time, a few of them kept.
