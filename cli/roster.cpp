@@ -12,8 +12,27 @@
 namespace homeport::cli {
 namespace {
 
-constexpr std::array<std::string_view, 5> kColumns{"user", "uid", "gid", "class", "quota"};
-constexpr std::string_view kColumnsHint = "the header names the columns: user,uid,gid and, if wanted, class and quota";
+struct Format {
+  std::string_view what;
+  std::vector<std::string_view> columns;
+  std::vector<std::string_view> needed;
+  std::string_view hint;
+};
+const Format& roster_format() {
+  static const Format format{.what = "a roster",
+                             .columns = {"user", "uid", "gid", "class", "quota"},
+                             .needed = {"user", "uid", "gid"},
+                             .hint = "the header names the columns: user,uid,gid and, if wanted, class and quota"};
+  return format;
+}
+const Format& map_format() {
+  static const Format format{
+      .what = "a map of homes",
+      .columns = {"user", "path", "uid", "gid", "class", "quota"},
+      .needed = {"user", "path"},
+      .hint = "the header names the columns: user,path and, if wanted, uid, gid, class and quota"};
+  return format;
+}
 
 struct Row {
   std::size_t line = 0;
@@ -22,7 +41,8 @@ struct Row {
 
 class Problems {
  public:
-  explicit Problems(std::string source) : source_(std::move(source)) {}
+  Problems(std::string source, const Format& format) : source_(std::move(source)), format_(format) {}
+  [[nodiscard]] const Format& format() const { return format_; }
   void add(std::size_t line, const std::string& what) { list_.emplace_back(line, what); }
   [[nodiscard]] bool none() const { return list_.empty(); }
   [[nodiscard]] Error to_error() {
@@ -30,11 +50,12 @@ class Problems {
     std::string text = source_ + " has " + std::to_string(list_.size()) +
                        (list_.size() == 1 ? " problem" : " problems") + "; nothing was sent";
     for (const auto& [line, what] : list_) text += "\nline " + std::to_string(line) + ": " + what;
-    return Error{.code = Errc::invalid_argument, .message = std::move(text), .hint = std::string(kColumnsHint)};
+    return Error{.code = Errc::invalid_argument, .message = std::move(text), .hint = std::string(format_.hint)};
   }
 
  private:
   std::string source_;
+  const Format& format_;
   std::vector<std::pair<std::size_t, std::string>> list_{};
 };
 
@@ -109,17 +130,18 @@ std::optional<std::map<std::string, std::size_t>> read_header(const Row& row, Pr
   bool usable = true;
   for (std::size_t i = 0; i < row.fields.size(); ++i) {
     const auto& name = row.fields[i];
-    if (std::ranges::find(kColumns, name) == kColumns.end()) {
-      problems.add(row.line, "'" + printable(name, 40) + "' is no column of a roster");
+    const auto& columns = problems.format().columns;
+    if (std::ranges::find(columns, name) == columns.end()) {
+      problems.add(row.line, "'" + printable(name, 40) + "' is no column of " + std::string(problems.format().what));
       usable = false;
     } else if (!places.emplace(name, i).second) {
       problems.add(row.line, "column '" + name + "' stands there twice");
       usable = false;
     }
   }
-  for (const std::string needed : {"user", "uid", "gid"}) {
-    if (!places.contains(needed)) {
-      problems.add(row.line, "column '" + needed + "' is missing");
+  for (const auto needed : problems.format().needed) {
+    if (!places.contains(std::string(needed))) {
+      problems.add(row.line, "column '" + std::string(needed) + "' is missing");
       usable = false;
     }
   }
@@ -161,8 +183,18 @@ std::optional<RosterLine> read_line(const Row& row, const std::map<std::string, 
     problems.add(row.line, name.error().message);
     good = false;
   }
-  const auto uid = read_id(field("uid"), "uid", row.line, problems);
-  const auto gid = read_id(field("gid"), "gid", row.line, problems);
+  const bool map = &problems.format() == &map_format();
+  const auto id = [&](const char* what) -> std::optional<std::uint32_t> {
+    if (map && field(what).empty()) return 0;
+    return read_id(field(what), what, row.line, problems);
+  };
+  const auto uid = id("uid");
+  const auto gid = id("gid");
+  out.path = field("path");
+  if (map && out.path.empty()) {
+    problems.add(row.line, "path is empty");
+    good = false;
+  }
   out.klass = field("class");
   out.quota = field("quota");
   if (!out.klass.empty()) {
@@ -195,8 +227,10 @@ std::string csv_field(const std::string& text) {
 
 }  // namespace
 
-Result<std::vector<RosterLine>> parse_roster(std::string_view text, const std::string& source) {
-  Problems problems(source);
+namespace {
+
+Result<std::vector<RosterLine>> parse_lines(std::string_view text, const std::string& source, const Format& format) {
+  Problems problems(source, format);
   CsvReader reader(text, problems);
   std::vector<RosterLine> lines;
   const auto header = reader.next();
@@ -221,11 +255,22 @@ Result<std::vector<RosterLine>> parse_roster(std::string_view text, const std::s
   return lines;
 }
 
+}  // namespace
+
+Result<std::vector<RosterLine>> parse_roster(std::string_view text, const std::string& source) {
+  return parse_lines(text, source, roster_format());
+}
+
+Result<std::vector<RosterLine>> parse_home_map(std::string_view text, const std::string& source) {
+  return parse_lines(text, source, map_format());
+}
+
 std::string roster_text(const std::vector<RosterLine>& lines) {
-  std::string out = "user,uid,gid,class,quota\n";
+  const bool map = std::ranges::any_of(lines, [](const auto& line) { return !line.path.empty(); });
+  std::string out = map ? "user,path,uid,gid,class,quota\n" : "user,uid,gid,class,quota\n";
   for (const auto& line : lines) {
-    out += csv_field(line.user) + "," + std::to_string(line.uid) + "," + std::to_string(line.gid) + "," +
-           csv_field(line.klass) + "," + csv_field(line.quota) + "\n";
+    out += csv_field(line.user) + "," + (map ? csv_field(line.path) + "," : "") + std::to_string(line.uid) + "," +
+           std::to_string(line.gid) + "," + csv_field(line.klass) + "," + csv_field(line.quota) + "\n";
   }
   return out;
 }

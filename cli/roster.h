@@ -1,5 +1,6 @@
 // A roster: who shall have a home. CSV as RFC 4180 writes it, with a header line that names the columns
-// user,uid,gid[,class][,quota] in any order; a byte order mark and either line end are fine.
+// user,uid,gid[,class][,quota] in any order; a byte order mark and either line end are fine. A map of homes that stand
+// already is the same with the columns user,path[,uid][,gid][,class][,quota].
 #pragma once
 
 #include <cstdint>
@@ -18,11 +19,15 @@ struct RosterLine {
   std::uint32_t gid = 0;
   std::string klass{};  // empty: the rules decide
   std::string quota{};  // as written; empty: the class decides
+  // A map's: where the home stands. There uid and gid may be left out (0) and are then those of the directory.
+  std::string path{};
+  std::string backend{};  // set by whoever imports
 };
 
 // Errors: invalid_argument with every bad and doubled line, each with its number. A header alone is an empty roster.
 [[nodiscard]] Result<std::vector<RosterLine>> parse_roster(std::string_view text, const std::string& source);
-// A roster again, all five columns. parse_roster() reads back the same lines.
+[[nodiscard]] Result<std::vector<RosterLine>> parse_home_map(std::string_view text, const std::string& source);
+// A roster again, all five columns; a map when the lines have paths. Parsing reads back the same lines.
 [[nodiscard]] std::string roster_text(const std::vector<RosterLine>& lines);
 
 }  // namespace homeport::cli

@@ -149,6 +149,15 @@ std::string probe_view(const Json& report, const Look& look, WallTime /*now*/) {
   return out;
 }
 
+namespace {
+
+std::string origin_text(const Json& space) {
+  if (!flag_at(space, "imported")) return "made by Homeport";
+  return flag_at(space, "rights.destroy") ? "imported" : "imported; never renamed or deleted";
+}
+
+}  // namespace
+
 std::string space_view(const Json& space, const Look& look, WallTime now) {
   const bool home = text_at(space, "kind") == "home";
   std::vector<Detail> details{{"space", text_at(space, "label")},
@@ -171,7 +180,7 @@ std::string space_view(const Json& space, const Look& look, WallTime now) {
       {"uid, gid, mode", text_at(space, "uid") + ", " + text_at(space, "gid") + ", " + text_at(space, "mode")});
   details.push_back({"access", flag_at(space, "read_only") ? "read-only" : "read and write"});
   details.push_back({"rights", rights_text(space)});
-  details.push_back({"origin", flag_at(space, "imported") ? "imported; never renamed or deleted" : "made by Homeport"});
+  details.push_back({"origin", origin_text(space)});
   details.push_back({"created", human_time(text_at(space, "created_at"), now)});
   if (member(space, "retired_at") != nullptr)
     details.push_back({"retired", human_time(text_at(space, "retired_at"), now)});

@@ -21,6 +21,7 @@ namespace homeport::cli {
 [[nodiscard]] std::string classes_view(const Json& list, const Look& look, WallTime now);
 [[nodiscard]] std::string rules_view(const Json& list, const Look& look, WallTime now);
 [[nodiscard]] std::string renderers_view(const Json& list, const Look& look, WallTime now);
+[[nodiscard]] std::string fleet_plan_view(const Json& plan, const Look& look, WallTime now);
 [[nodiscard]] std::string ensured_view(const Json& list, const Look& look, WallTime now);
 [[nodiscard]] std::string findings_view(const Json& answer, const Look& look, WallTime now);
 [[nodiscard]] std::string changes_view(const Json& answer, const Look& look, WallTime now);

@@ -1,4 +1,5 @@
 // Tables: one row per thing.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cli/view_parts.h"
@@ -269,6 +270,37 @@ std::string renderers_view(const Json& list, const Look& look, WallTime /*now*/)
     table.add({{text_at(item, "name")}, {text_at(item, "content_type")}, {text_at(item, "summary")}});
   }
   return table_or(table, "formats", look);
+}
+
+std::string fleet_plan_view(const Json& plan, const Look& look, WallTime /*now*/) {
+  constexpr std::size_t kShown = 40;
+  const auto count = [&](const char* verdict) { return text_at(plan, "summary." + std::string(verdict)); };
+  std::string out = details_text({{"to take over", count("import")},
+                                  {"taken over already", count("known")},
+                                  {"no home by the pattern", count("unmatched")},
+                                  {"refused", count("refused"), count("refused") == "0" ? Tone::plain : Tone::warn}},
+                                 look);
+  Table table({{"PATH", Align::left, true}, {"USER", Align::left, true}, {"UID", Align::right}, {"WHY NOT"}});
+  std::vector<std::pair<std::string, std::string>> words;  // reason -> its first sentence
+  std::size_t more = 0;
+  for (const char* verdict : {"refused", "unmatched"}) {
+    for (const auto& entry : items_at(plan, "entries")) {
+      if (text_at(entry, "verdict") != verdict) continue;
+      const auto reason = text_at(entry, "reason") == "-" ? std::string("unmatched") : text_at(entry, "reason");
+      if (std::ranges::find(words, reason, &std::pair<std::string, std::string>::first) == words.end())
+        words.emplace_back(reason, text_at(entry, "why"));
+      if (table.rows() >= kShown) {
+        ++more;
+        continue;
+      }
+      table.add({{text_at(entry, "path")}, {text_at(entry, "user")}, {text_at(entry, "uid")}, {reason}});
+    }
+  }
+  if (table.empty()) return out;
+  out += "\n" + table.text(look) + (more > 0 ? "and " + std::to_string(more) + " more; -o json has them all\n" : "");
+  out += "\nReasons, by their first case\n";
+  for (const auto& [reason, why] : words) out += wrapped(safe_text(reason + ": " + why), look.width, "  ");
+  return out;
 }
 
 std::string ensured_view(const Json& list, const Look& look, WallTime /*now*/) {

@@ -36,6 +36,16 @@ struct ResizeOptions {
   std::string size{};
   bool force = false;
 };
+struct ForcedOptions {
+  HomeOptions home{};
+  bool force = false;
+};
+struct RightsOptions {
+  HomeOptions home{};
+  std::string snapshot{};
+  std::string resize{};
+  std::string destroy{};
+};
 struct PurgeOptions {
   HomeOptions home{};
   std::string confirmed{};
@@ -115,8 +125,40 @@ Result<ExitCode> change(Cli& cli, const HomeOptions& o, const char* verb) {
   HOMEPORT_TRY(const auto outcome, mutate(cli, {.method = "POST", .target = std::move(target)}, o.mutation));
   return show_outcome(cli, outcome, space_view);
 }
-Result<ExitCode> retire(Cli& cli, const HomeOptions& o) {
-  return change(cli, o, "retire");
+Result<ExitCode> forced(Cli& cli, const ForcedOptions& o, const char* verb) {
+  HOMEPORT_TRY(auto target, home_target(cli, o.home, verb));
+  if (o.force) target.query("force", "true");
+  HOMEPORT_TRY(const auto outcome, mutate(cli, {.method = "POST", .target = std::move(target)}, o.home.mutation));
+  return show_outcome(cli, outcome, space_view);
+}
+Result<ExitCode> retire(Cli& cli, const ForcedOptions& o) {
+  return forced(cli, o, "retire");
+}
+// Answered at once: there is no operation to wait for and nothing to preview.
+Result<ExitCode> release(Cli& cli, const ForcedOptions& o) {
+  HOMEPORT_TRY(auto target, home_target(cli, o.home, "release"));
+  if (o.force) target.query("force", "true");
+  HOMEPORT_TRY(Api * api, cli.api());
+  HOMEPORT_TRY(const auto space, api->json({.method = "POST", .target = std::move(target), .repeat = Repeat::keyed}));
+  cli.show(space, space_view);
+  return ExitCode::ok;
+}
+Result<ExitCode> rights(Cli& cli, const RightsOptions& o) {
+  Json body = Json::object();
+  for (const auto& [name, word] : {std::pair{"snapshot", o.snapshot}, {"resize", o.resize}, {"destroy", o.destroy}}) {
+    if (word.empty()) continue;
+    if (word != "yes" && word != "no")
+      return usage("--" + std::string(name) + " takes yes or no", "for example --resize yes");
+    body[name] = word == "yes";
+  }
+  if (body.empty()) return usage("no right is named", "homeport home rights USER --resize yes --destroy no");
+  HOMEPORT_TRY(auto target, home_target(cli, o.home, "rights"));
+  HOMEPORT_TRY(Api * api, cli.api());
+  HOMEPORT_TRY(
+      const auto space,
+      api->json({.method = "POST", .target = std::move(target), .body = body.dump(), .repeat = Repeat::keyed}));
+  cli.show(space, space_view);
+  return ExitCode::ok;
 }
 Result<ExitCode> undelete(Cli& cli, const HomeOptions& o) {
   return change(cli, o, "undelete");
@@ -226,7 +268,7 @@ void add_home_commands(const Noun& noun) {
                          "also below what is used: then nothing more can be written");
   add_dry_run(resizing.app, resizing.options.home.mutation);
   add_wait(resizing.app, resizing.options.home.mutation);
-  add_change(
+  const auto retiring = add_verb<ForcedOptions>(
       noun,
       {.name = "retire",
        .description = "Withdraw a home: nobody can mount it any more, the data stay for the trash delay of its class. "
@@ -234,6 +276,10 @@ void add_home_commands(const Noun& noun) {
        .example = "homeport home retire alice",
        .takes_realm = true},
       retire);
+  add_home(retiring.app, retiring.options.home);
+  retiring.app->add_flag("--force", retiring.options.force, "also while a session mounts it");
+  add_dry_run(retiring.app, retiring.options.home.mutation);
+  add_wait(retiring.app, retiring.options.home.mutation);
   add_change(noun,
              {.name = "undelete",
               .description = "Bring a retired home back.",
@@ -252,6 +298,28 @@ void add_home_commands(const Noun& noun) {
   add(purging.app, "--yes-purge", purging.options.confirmed, "NAME", "the name once more, instead of typing it");
   add_dry_run(purging.app, purging.options.home.mutation);
   add_wait(purging.app, purging.options.home.mutation);
+  add_import_command(noun);
+  const auto releasing = add_verb<ForcedOptions>(
+      noun,
+      {.name = "release",
+       .description = "Forget a home and touch nothing on the server. Meant for imported homes; one that Homeport made "
+                      "would be left behind, and the next login would make an empty one.",
+       .example = "homeport home release alice",
+       .takes_realm = true},
+      release);
+  add_home(releasing.app, releasing.options.home);
+  releasing.app->add_flag("--force", releasing.options.force, "also a home that Homeport made");
+  const auto granting = add_verb<RightsOptions>(
+      noun,
+      {.name = "rights",
+       .description = "Say what Homeport may do to an imported home. At first it neither limits nor removes it.",
+       .example = "homeport home rights alice --resize yes --destroy yes",
+       .takes_realm = true},
+      rights);
+  add_home(granting.app, granting.options.home);
+  add(granting.app, "--snapshot", granting.options.snapshot, "yes|no", "take and delete snapshots of it");
+  add(granting.app, "--resize", granting.options.resize, "yes|no", "set its limit");
+  add(granting.app, "--destroy", granting.options.destroy, "yes|no", "retire it, and purge it after that");
 }
 
 }  // namespace homeport::cli

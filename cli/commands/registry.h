@@ -71,6 +71,7 @@ void add_wait(CLI::App* app, Mutation& mutation);
 
 void add_backend_commands(const Noun& noun);
 void add_home_commands(const Noun& noun);
+void add_import_command(const Noun& noun);  // home import
 void add_user_commands(const Noun& noun);
 void add_dataset_commands(const Noun& noun);
 void add_space_commands(const Noun& noun);

@@ -35,6 +35,7 @@ struct Counts {
 
 Json item_of(const RosterLine& line) {
   Json item{{"user", line.user}, {"uid", line.uid}, {"gid", line.gid}};
+  if (!line.path.empty()) item["existing"] = Json{{"backend", line.backend}, {"path", line.path}};
   if (!line.klass.empty()) item["class"] = line.klass;
   if (!line.quota.empty()) item["quota"] = Bytes::parse(line.quota).value().count();  // checked when it was read
   return item;
@@ -200,10 +201,10 @@ Counts count(const std::vector<Json>& items) {
   return counts;
 }
 
-std::string summary(const Counts& counts, std::size_t total, bool dry_run) {
+std::string summary(const Counts& counts, std::size_t total, bool dry_run, const std::string& done) {
   std::string out = std::to_string(total) + (total == 1 ? " home: " : " homes: ") + std::to_string(counts.created) +
-                    (dry_run ? " would be made, " : " made, ") + std::to_string(counts.exists) + " there already, ";
-  if (counts.pending > 0) out += std::to_string(counts.pending) + " still being made, ";
+                    (dry_run ? " would be " : " ") + done + ", " + std::to_string(counts.exists) + " there already, ";
+  if (counts.pending > 0) out += std::to_string(counts.pending) + " still being " + done + ", ";
   if (counts.not_sent > 0) out += std::to_string(counts.not_sent) + " not sent, ";
   return out + std::to_string(counts.failed) + " failed";
 }
@@ -217,8 +218,8 @@ void report_failures(Cli& cli, const std::vector<RosterLine>& lines, const std::
       ++more;
       continue;
     }
-    std::string text =
-        "line " + std::to_string(lines[i].line) + ", " + lines[i].user + ": " + text_at(items[i], "error.message");
+    std::string text = (lines[i].line > 0 ? "line " + std::to_string(lines[i].line) + ", " : std::string()) +
+                       lines[i].user + ": " + text_at(items[i], "error.message");
     if (const auto hint = text_at(items[i], "error.hint"); hint != "-") text += " (" + hint + ")";
     cli.note("  " + safe_text(text));
   }
@@ -254,6 +255,10 @@ ExitCode code_of(const std::vector<Json>& items, const Counts& counts, const std
 Result<ExitCode> ensure_roster(Cli& cli, const RosterJob& job) {
   HOMEPORT_TRY(const auto text, read_text(cli, job.file));
   HOMEPORT_TRY(const auto lines, parse_roster(text, job.file == "-" ? "standard input" : safe_text(job.file)));
+  return ensure_lines(cli, lines, job);
+}
+
+Result<ExitCode> ensure_lines(Cli& cli, const std::vector<RosterLine>& lines, const RosterJob& job) {
   HOMEPORT_TRY(const auto limit, wait_limit(job.mutation));
   HOMEPORT_CHECK(cli.settings());  // before threads ask for them
   const InterruptWatch interrupt;
@@ -262,7 +267,7 @@ Result<ExitCode> ensure_roster(Cli& cli, const RosterJob& job) {
   const auto& items = run.items();
   const Counts counts = count(items);
   if (cli.wants_table()) {
-    cli.print(summary(counts, lines.size(), job.mutation.dry_run) + "\n");
+    cli.print(summary(counts, lines.size(), job.mutation.dry_run, job.done) + "\n");
   } else {
     Json all{{"items", Json::array()}};
     for (std::size_t i = 0; i < items.size(); ++i) {

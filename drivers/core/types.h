@@ -44,8 +44,9 @@ struct Capabilities {
   bool array_restore = false;
   bool access_rules = false;  // set_access does something
   bool undelete = false;
-  bool ownership = false;      // owner and mode of a new object can be chosen (false: everyone is squashed)
-  Bytes quota_granularity{1};  // quotas are rounded up to a multiple
+  bool retires_imports = false;  // what was imported can be retired and purged, once an admin gave that right
+  bool ownership = false;        // owner and mode of a new object can be chosen (false: everyone is squashed)
+  Bytes quota_granularity{1};    // quotas are rounded up to a multiple
   std::uint32_t max_name_bytes = 255;
   std::optional<std::uint64_t> max_objects{};
   std::optional<std::uint32_t> max_snapshots_per_object{};

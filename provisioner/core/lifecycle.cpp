@@ -243,6 +243,16 @@ Result<SpaceOutcome> Homes::release(const Caller& caller, const std::string& key
   return outcome;
 }
 
+namespace {
+
+bool retires_imports(const drivers::StorageDriver& driver, const SpaceRecord& space) {
+  const auto info = driver.info();
+  const auto at = info->layouts.find(layout_of(space));
+  return at != info->layouts.end() && at->second.retires_imports;
+}
+
+}  // namespace
+
 Result<SpaceRecord> Homes::set_rights(const Caller& caller, const std::string& key, const RightsChange& change) {
   SpaceRecord changed{.key = key, .backend = {}, .layout = {}, .pool = {}, .backend_name = {}};
   HOMEPORT_CHECK(p_.store.write("rights", [&](store::WriteTransaction& tx) -> Result<void> {
@@ -251,6 +261,14 @@ Result<SpaceRecord> Homes::set_rights(const Caller& caller, const std::string& k
     if (space->kind == SpaceKind::dataset && change.destroy.value_or(false)) {
       return Error{
           .code = Errc::unsupported, .message = "a dataset is never deleted by us", .pointer = "/rights/destroy"};
+    }
+    const auto backend = p_.backends.get(space->backend);
+    if (change.destroy.value_or(false) && space->imported && backend &&
+        !retires_imports((*backend)->driver(), *space)) {
+      return Error{.code = Errc::unsupported,
+                   .message = "backend " + space->backend + " never moves or removes what was imported",
+                   .hint = "`homeport home release` forgets it; its files are then removed on the server by hand",
+                   .pointer = "/destroy"};
     }
     space->rights.snapshot = change.snapshot.value_or(space->rights.snapshot);
     space->rights.resize = change.resize.value_or(space->rights.resize);

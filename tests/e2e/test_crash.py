@@ -35,6 +35,7 @@ class Scenario:
             ("ensure alice", lambda d: self.ok(d.call("PUT", "/v1/homes/alice?wait=20", {"uid": 3001, "gid": 3001}))),
             ("ensure bob", lambda d: self.ok(d.call("PUT", "/v1/homes/bob?wait=20", {"uid": 3002, "gid": 3002}))),
             ("login of carol", lambda d: self.ok(d.call("POST", "/v1/mountspecs?wait=20", spawn))),
+            ("take over dave", self.take_over),
             ("resize alice", lambda d: self.ok(d.call("PATCH", "/v1/homes/alice?wait=20", {"quota": "12GiB"}))),
             ("import", lambda d: self.ok(d.call("PUT", "/v1/datasets/iris?wait=20", {"backend": "lab", "path": "/data/iris"}))),
             ("grant", lambda d: self.ok(d.call("POST", "/v1/datasets/iris/grants",
@@ -63,6 +64,17 @@ class Scenario:
         now = daemon.call("GET", f"/v1/homes/{user}")
         self.test.assertEqual(now.status, 200, answer)
         self.test.assertIn(now.body["state"], fine, answer)
+
+    def take_over(self, daemon):
+        """A home that stood before Homeport; the directory is made once per pool."""
+        path = f"/homes/old-{self.pool}/dave"
+        folder = self.test.nfs.directories["/homes"] + path.removeprefix("/homes")
+        if not os.path.isdir(folder):
+            os.makedirs(folder)
+            os.chown(folder, 3005, 3005)
+            os.chmod(folder, 0o700)
+        self.ok(daemon.call("PUT", "/v1/homes/dave?wait=20", {"uid": 3005, "gid": 3005,
+                                                              "existing": {"backend": "lab", "path": path}}))
 
     def withdraw(self, daemon):
         answer = daemon.call("DELETE", "/v1/datasets/iris/grants/group/staff")
@@ -106,14 +118,16 @@ class CrashTest(nfs_support.NfsTest):
         """Journal, tables and backend agree, and the end is that of an undisturbed run."""
         self.settle(daemon)
         spaces = daemon.call("GET", "/v1/homes?limit=1000").body["items"]
-        live = {s["backend_name"]: s for s in spaces if s["state"] == "ready"}
-        self.assertEqual(sorted(n for s in live.values() for n in s["owner"]["names"]), ["alice", "carol"])
+        ready = [s for s in spaces if s["state"] == "ready"]
+        self.assertEqual(sorted(n for s in ready for n in s["owner"]["names"]), ["alice", "carol", "dave"])
+        live = {s["backend_name"]: s for s in ready if not s["imported"]}
+        self.assertEqual([s["path"] for s in ready if s["imported"]], [f"/homes/old-{pool}/dave"])
         disk = self.homes_on_disk(pool)
         self.assertEqual(sorted(disk), sorted(live), "one directory per home, and none besides")
         for name, (uid, gid, mode) in disk.items():
             self.assertEqual((uid, gid, mode), (live[name]["uid"], live[name]["gid"], 0o700))
         markers = self.markers_on_disk()
-        for space in live.values():
+        for space in ready:
             marker = markers.get(space["key"])
             self.assertIsNotNone(marker, f"marker of {space['key']}")
             self.assertEqual(marker["id"], space["backend_id"])

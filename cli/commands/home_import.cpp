@@ -1,0 +1,161 @@
+// homeport home import: look at a base of homes, say what would be done, then take them over one by one.
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands/registry.h"
+#include "cli/commands/roster_ensure.h"
+#include "cli/views.h"
+#include "provisioner/base/bytes.h"
+#include "provisioner/base/names.h"
+
+namespace homeport::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kPlanTime{120'000};
+
+struct ImportOptions {
+  std::string backend{};
+  std::string base{};
+  std::string match{};
+  std::string map{};
+  std::string names{};
+  std::string klass{};
+  std::string hub{};
+  bool allow_similar = false;
+  std::optional<std::uint32_t> system_below{};
+  std::string failures{};
+  Mutation mutation{};
+};
+
+Error usage(std::string message, std::string hint) {
+  return Error{.code = Errc::invalid_argument, .message = std::move(message), .hint = std::move(hint)};
+}
+
+std::string source_name(const std::string& file) {
+  return file == "-" ? "standard input" : safe_text(file);
+}
+
+// One name a line; empty lines and those that begin with # are left out.
+Result<std::vector<std::string>> read_names(Cli& cli, const std::string& file) {
+  HOMEPORT_TRY(const auto text, read_text(cli, file));
+  std::vector<std::string> names;
+  std::size_t line = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find('\n', at), text.size());
+    std::string name = text.substr(at, end - at);
+    at = end + 1;
+    ++line;
+    if (name.ends_with('\r')) name.pop_back();
+    if (name.empty() || name.starts_with('#')) continue;
+    const auto parsed = UserName::parse(name);
+    if (!parsed) return usage(source_name(file) + ", line " + std::to_string(line) + ": " + parsed.error().message, {});
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+Result<Json> plan_body(Cli& cli, const ImportOptions& o) {
+  if (o.map.empty() == o.match.empty()) {
+    return usage("either --match or --map is needed",
+                 "--match '{user}' finds homes by their names; --map users.csv says whose each one is");
+  }
+  if (o.base.empty() && o.map.empty()) return usage("--base is needed with --match", "for example --base /export/home");
+  Json body{{"backend", o.backend}, {"base", o.base.empty() ? "/" : o.base}};
+  if (!o.match.empty()) body["match"] = o.match;
+  if (!o.klass.empty()) body["class"] = o.klass;
+  if (!o.hub.empty()) body["hub"] = o.hub;
+  if (o.allow_similar) body["allow_similar"] = true;
+  if (o.system_below) body["system_below"] = *o.system_below;
+  if (!o.names.empty()) {
+    HOMEPORT_TRY(body["names"], read_names(cli, o.names));
+  }
+  if (o.map.empty()) return body;
+  HOMEPORT_TRY(const auto text, read_text(cli, o.map));
+  HOMEPORT_TRY(const auto lines, parse_home_map(text, source_name(o.map)));
+  body["map"] = Json::array();
+  for (const auto& line : lines) {
+    if (!line.path.starts_with('/') && o.base.empty()) {
+      return usage(source_name(o.map) + ", line " + std::to_string(line.line) + ": the path '" +
+                       printable(line.path, 60) + "' is relative",
+                   "give --base, or write absolute paths");
+    }
+    Json item{{"user", line.user}, {"path", line.path}};
+    if (line.uid != 0) item["uid"] = line.uid;
+    if (line.gid != 0) item["gid"] = line.gid;
+    if (!line.klass.empty()) item["class"] = line.klass;
+    if (!line.quota.empty()) item["quota"] = Bytes::parse(line.quota).value().count();  // checked when it was read
+    body["map"].push_back(std::move(item));
+  }
+  return body;
+}
+
+std::vector<RosterLine> lines_of(const Json& plan, const std::string& backend) {
+  std::vector<RosterLine> lines;
+  for (const auto& entry : items_at(plan, "entries")) {
+    if (text_at(entry, "verdict") != "import") continue;
+    RosterLine line{.user = entry.value("user", ""),
+                    .uid = entry.value("uid", std::uint32_t{0}),
+                    .gid = entry.value("gid", std::uint32_t{0})};
+    line.klass = entry.value("class", "");
+    if (const auto* quota = member(entry, "quota_bytes"); quota != nullptr && quota->is_number())
+      line.quota = std::to_string(quota->get<std::uint64_t>());
+    line.path = entry.value("path", "");
+    line.backend = backend;
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+Result<ExitCode> import(Cli& cli, const ImportOptions& o) {
+  HOMEPORT_TRY(const auto body, plan_body(cli, o));
+  HOMEPORT_TRY(Api * api, cli.api());
+  HOMEPORT_TRY(auto target, in_realm(cli, Target("/v1/homes:plan-import")));
+  target.query("wait", std::to_string(kPlanTime.count() / 1000));
+  HOMEPORT_TRY(const auto plan,
+               api->json({.method = "POST", .target = std::move(target), .body = body.dump(), .extra = kPlanTime}));
+  if (o.mutation.dry_run) {
+    cli.show(plan, fleet_plan_view);
+    return ExitCode::ok;
+  }
+  if (cli.wants_table()) cli.print(fleet_plan_view(plan, cli.look(), cli.now()) + "\n");
+  const auto lines = lines_of(plan, o.backend);
+  return ensure_lines(cli, lines, {.file = {}, .failures = o.failures, .mutation = o.mutation, .done = "taken over"});
+}
+
+}  // namespace
+
+void add_import_command(const Noun& noun) {
+  const auto verb = add_verb<ImportOptions>(
+      noun,
+      {.name = "import",
+       .description =
+           "Take over homes that stand already, where they are: nothing is renamed, chowned or limited below its use. "
+           "--dry-run looks and changes nothing. What is imported is left out when the command is given again, so it "
+           "goes on where it stopped.\n\n"
+           "--match says where a home lies below the base and how the person's name is written there: {user} as it is, "
+           "{escaped_user} (KubeSpawner's older and DockerSpawner's way), {legacy_escaped_user} (DockerSpawner before "
+           "12), {safe_user} (KubeSpawner 7), {tljh_user}, and {hub}. --map names a CSV file with the columns "
+           "user,path[,uid][,gid][,class][,quota] instead.",
+       .example = "homeport home import --backend nas --base /export/home --match '{user}' --dry-run\n"
+                  "homeport home import --backend nas --base /home --match 'jupyter-{tljh_user}'\n"
+                  "homeport home import --backend nas --map users.csv --failures failed.csv",
+       .takes_realm = true},
+      import);
+  auto& o = verb.options;
+  add(verb.app, "--backend", o.backend, "BACKEND", "where the homes are")->required();
+  add(verb.app, "--base", o.base, "/PATH", "the directory that holds them, as the server names it");
+  add(verb.app, "--match", o.match, "PATTERN", "where a home lies below the base, for example {user}");
+  add(verb.app, "--map", o.map, "FILE", "whose each home is, as CSV; - is standard input");
+  add(verb.app, "--names", o.names, "FILE", "people's names, one a line, to recognise hashed directory names by");
+  add(verb.app, "--class", o.klass, "CLASS", "class of the homes; the rules decide otherwise");
+  add(verb.app, "--hub", o.hub, "HUB", "the hub the rules are asked for");
+  verb.app->add_flag("--allow-similar", o.allow_similar, "names that look the same are different people");
+  verb.app->add_option("--system-below", o.system_below, "directories of lower uids are no homes (1000)")
+      ->type_name("UID");
+  add(verb.app, "--failures", o.failures, "FILE", "write the homes that could not be taken over here, as a map again");
+  add_dry_run(verb.app, o.mutation);
+  add_wait(verb.app, o.mutation);
+}
+
+}  // namespace homeport::cli

@@ -1,0 +1,177 @@
+"""An existing fleet on a real NFS server: every odd case is seen in the preview, and nothing on the server changes."""
+import json
+import os
+import subprocess
+import unittest
+
+import nfs_support
+import support
+
+
+def picture(folder):
+    """Everything about every entry that an import must leave as it is."""
+    seen = {}
+    for path, directories, files in os.walk(folder):
+        for name in [*directories, *files]:
+            full = os.path.join(path, name)
+            status = os.lstat(full)
+            seen[os.path.relpath(full, folder)] = (status.st_ino, status.st_mode, status.st_uid, status.st_gid,
+                                                   status.st_mtime_ns)
+    return seen
+
+
+class ImportTest(nfs_support.NfsTest):
+    exports = ("/export", "/homes", "/data:ro")
+
+    def setUp(self):
+        super().setUp()
+        self.base = f"/export/{self._testMethodName}"
+        self.folder = os.path.join(self.nfs.directories["/export"], self._testMethodName)
+        os.makedirs(self.folder)
+        self.daemon = self.start_daemon(nfs_support.config(self.nfs, self._testMethodName))
+
+    def home(self, name, uid, mode=0o700):
+        path = os.path.join(self.folder, name)
+        os.makedirs(path)
+        with open(os.path.join(path, "notebook.ipynb"), "w", encoding="ascii") as f:
+            f.write("{}\n")
+        os.chown(os.path.join(path, "notebook.ipynb"), uid, uid)
+        os.chown(path, uid, uid)
+        os.chmod(path, mode)
+
+    def homeport(self, *arguments, code=0):
+        done = subprocess.run([support.binary("homeport"), *arguments], capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL, timeout=120,
+                              env={**os.environ, "HOMEPORT_URL": "http://" + self.daemon.address,
+                                   "HOMEPORT_TOKEN": self.daemon.token})
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout
+
+    def plan(self, *arguments):
+        """{path below the base: (verdict, reason)}"""
+        text = self.homeport("home", "import", "--backend", "lab", "--dry-run", "-o", "json", *arguments)
+        return {e["path"].removeprefix(self.base + "/"): (e["verdict"], e["reason"]) for e in json.loads(text)["entries"]}
+
+    def match(self, pattern):
+        return ("--base", self.base, "--match", pattern)
+
+    def test_every_odd_case(self):
+        for name, uid in (("alice", 3101), ("bob", 3102), ("Carol", 3103), ("carol", 3104), ("left", 3105),
+                          ("right", 3105), ("control\x01", 3107), ("system", 0)):
+            self.home(name, uid)
+        os.symlink("alice", os.path.join(self.folder, "link"))
+        open(os.path.join(self.folder, "file"), "w", encoding="ascii").close()
+        before = picture(self.folder)
+        self.assertEqual(self.plan(*self.match("{user}")), {
+            "alice": ("import", None), "bob": ("import", None), "Carol": ("refused", "similar-name"),
+            "carol": ("refused", "similar-name"), "left": ("refused", "uid-taken"), "right": ("refused", "uid-taken"),
+            "control\x01": ("refused", "odd-name"), "system": ("refused", "system-owner"),
+            "link": ("refused", "symlink"), "file": ("refused", "not-a-directory")})
+        self.assertEqual(self.daemon.call("GET", "/v1/homes").body["items"], [], "a look makes nothing")
+        self.assertIn("2 taken over", self.homeport("home", "import", "--backend", "lab", *self.match("{user}")))
+        self.assertEqual(picture(self.folder), before, "nothing was renamed, chowned or touched")
+        homes = {h["name"]: h for h in self.daemon.call("GET", "/v1/homes").body["items"]}
+        self.assertEqual(sorted(homes), ["alice", "bob"])
+        self.assertEqual((homes["alice"]["uid"], homes["alice"]["path"]), (3101, self.base + "/alice"))
+        self.assertEqual(homes["alice"]["quota"], {"limit_bytes": 10 << 30, "class": "none", "reason": "class std"})
+        # The first login gets this home, not an empty one beside it.
+        spec = self.daemon.call("POST", "/v1/mountspecs", {"hub": "main", "user": "alice", "identity": {"uid": 3101, "gid": 3101}})
+        self.assertEqual(spec.status, 200, spec)
+        self.assertEqual(spec.body["mounts"][0]["source"]["export"], self.base + "/alice")
+        self.assertEqual(self.plan(*self.match("{user}"))["alice"], ("known", None))
+        # Not ours to remove, until an admin says so.
+        self.assertEqual(self.daemon.call("POST", "/v1/homes/bob/retire").status, 422)
+        self.assertEqual(picture(self.folder), before)
+        self.homeport("home", "release", "bob")
+        self.assertEqual(self.plan(*self.match("{user}"))["bob"], ("import", None))
+        self.homeport("home", "rights", "alice", "--resize", "yes")
+        self.homeport("home", "resize", "alice", "30GiB")
+        # Plain NFS never moves what it did not make, and says so before anybody relies on it.
+        refused = self.daemon.call("POST", "/v1/homes/alice/rights", {"destroy": True})
+        self.assertEqual(refused.body["code"], "unsupported", refused)
+        self.assertEqual(picture(self.folder), before)
+
+    def test_names_as_spawners_write_them(self):
+        self.home("bob-40ex-2ecom", 3201)
+        self.home("bob---cd9fb1e1", 3202)
+        self.home("not-escaped", 3203)
+        self.assertEqual(self.plan(*self.match("{escaped_user}"))["bob-40ex-2ecom"], ("import", None))
+        self.assertEqual(self.plan(*self.match("{escaped_user}"))["not-escaped"], ("unmatched", None))
+        self.assertEqual(self.plan(*self.match("{safe_user}"))["bob---cd9fb1e1"], ("refused", "hashed-name"))
+        names = self.write("names.txt", "# of the hub\nBob\nalice\n")
+        text = self.homeport("home", "import", "--backend", "lab", "--dry-run", "-o", "json", "--names", names,
+                             *self.match("{safe_user}"))
+        self.assertIn("Bob", [e["user"] for e in json.loads(text)["entries"] if e["verdict"] == "import"])
+
+    def test_a_directory_per_hub(self):
+        for hub in ("lab", "class"):
+            os.makedirs(os.path.join(self.folder, hub))
+        self.home("lab/alice", 3301)
+        self.home("class/alice", 3302)
+        self.home("class/bob", 3303)
+        self.home("plain", 3304)
+        plan = self.plan(*self.match("{hub}/{user}"))
+        self.assertEqual(plan["class/bob"], ("import", None))
+        self.assertEqual(plan["lab/alice"], ("refused", "two-to-one"))
+        self.assertEqual(plan["class/alice"], ("refused", "two-to-one"))
+
+    def test_a_map_says_whose_each_one_is(self):
+        for name, uid in (("a1", 3401), ("b2", 3402), ("c3", 3403)):
+            self.home(name, uid)
+        good = self.write("map.csv", 'user,path,uid,quota\n"berta",a1,3401,20GiB\nemil@example.org,b2,9999,\n'
+                                     f"nobody-there,{self.base}/none,,\nx,c3,,\ny,c3,,\n")
+        text = self.homeport("home", "import", "--backend", "lab", "--dry-run", "-o", "json", "--base", self.base,
+                             "--map", good)
+        plan = {e["user"]: (e["verdict"], e["reason"]) for e in json.loads(text)["entries"]}
+        self.assertEqual(plan, {"berta": ("import", None), "emil@example.org": ("refused", "owner-differs"),
+                                "nobody-there": ("refused", "missing"), "x": ("refused", "two-to-one"),
+                                "y": ("refused", "two-to-one")})
+        self.homeport("home", "import", "--backend", "lab", "--base", self.base, "--map", good)
+        self.assertEqual(self.daemon.call("GET", "/v1/homes/berta").body["quota"]["limit_bytes"], 20 << 30)
+        for text, words in (("user,uid\nx,1\n", "column 'path' is missing"),
+                            ("user,path\nx,/a\nx,/b\n", "stands in line 2 already"),
+                            ("user,path\nx,\"/a\n", "is not closed"),
+                            ("user;path\nx;/a\n", "is no column of a map"),
+                            ("user,path\n../x,/a\n", "user name")):
+            bad = self.write("bad.csv", text)
+            done = subprocess.run([support.binary("homeport"), "home", "import", "--backend", "lab", "--map", bad],
+                                  capture_output=True, text=True, check=False, env={
+                                      **os.environ, "HOMEPORT_URL": "http://" + self.daemon.address,
+                                      "HOMEPORT_TOKEN": self.daemon.token})
+            self.assertEqual(done.returncode, 2, done)
+            self.assertIn(words, done.stderr)
+        relative = self.write("relative.csv", "user,path\nx,a\n")
+        self.homeport("home", "import", "--backend", "lab", "--map", relative, code=2)
+
+    def test_the_owner_changed_after_the_look(self):
+        self.home("alice", 3501)
+        answer = self.daemon.call("PUT", "/v1/homes/alice?wait=20", {
+            "uid": 3599, "gid": 3599, "existing": {"backend": "lab", "path": self.base + "/alice"}})
+        self.assertEqual(answer.status, 422, answer)
+        self.assertIn("belongs to uid 3501", answer.text)
+        self.assertEqual(self.daemon.call("GET", "/v1/homes").body["items"], [])
+        again = self.daemon.call("PUT", "/v1/homes/berta?wait=20", {
+            "uid": 3501, "gid": 3501, "existing": {"backend": "lab", "path": self.base + "/alice"}})
+        self.assertEqual(again.status, 201, again)
+        overlap = self.daemon.call("PUT", "/v1/homes/carl?wait=20", {
+            "uid": 3502, "gid": 3502, "existing": {"backend": "lab", "path": self.base + "/alice/below"}})
+        self.assertEqual(overlap.status, 409, overlap)
+
+    def test_thousands_go_on_where_they_stopped(self):
+        for i in range(1500):
+            os.makedirs(os.path.join(self.folder, f"user{i}"))
+            os.chown(os.path.join(self.folder, f"user{i}"), 20000 + i, 20000 + i)
+        command = [support.binary("homeport"), "home", "import", "--backend", "lab", *self.match("{user}")]
+        environment = {**os.environ, "HOMEPORT_URL": "http://" + self.daemon.address, "HOMEPORT_TOKEN": self.daemon.token}
+        first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+        support.wait_until(lambda: len(self.daemon.call("GET", "/v1/homes?limit=1000").body["items"]) > 100, "some are imported")
+        first.kill()
+        first.wait()
+        self.assertIn("0 failed", self.homeport("home", "import", "--backend", "lab", *self.match("{user}")))
+        plan = self.plan(*self.match("{user}"))
+        self.assertEqual({v for v in plan.values()}, {("known", None)})
+        self.assertEqual(len(plan), 1500)
+
+
+if __name__ == "__main__":
+    unittest.main()
