@@ -74,9 +74,19 @@ Api::Api(Parts parts, Settings settings)
     specs_[i] = &p_.metrics.counter("homeport_mountspecs_total", "Mount specs asked for, by what came of it.",
                                     {{"state", kStates[i]}});
   }
+  failed_jobs_ =
+      &p_.metrics.counter("homeport_failed_jobs_total",
+                          "Jobs that ended with an exception: each is a fault of the program, and logged.", {});
 }
 
 Api::~Api() = default;
+
+void Api::tick() {
+  events_.pump();
+  const auto failed = WorkerPool::failed_jobs();
+  const auto counted = counted_jobs_.exchange(failed);
+  if (failed > counted) failed_jobs_->add(static_cast<double>(failed - counted));
+}
 
 void Api::set_phase(Phase phase, std::string detail) {
   {

@@ -61,8 +61,8 @@ class Api {
   [[nodiscard]] std::optional<Response> answer_inline(const Request& request);
   void answer(Request&& request, Responder responder);
   void observe(const Exchange& exchange);
-  // Work at intervals: event streams. The service calls it a few times a second.
-  void tick() { events_.pump(); }
+  // Work at intervals: event streams, and counting what nobody else counts. The service calls it a few times a second.
+  void tick();
   // No event streams from now on, and those that are open end.
   void close_streams() { events_.close(); }
 
@@ -89,6 +89,8 @@ class Api {
   Idempotency idempotency_;
   EventPump events_;
   std::array<Counter*, 4> specs_{};  // issued, blocked, pending, refused
+  Counter* failed_jobs_ = nullptr;
+  std::atomic<std::uint64_t> counted_jobs_{0};
   std::atomic<Phase> phase_{Phase::starting};
   mutable std::mutex mutex_;
   std::string detail_;                                  // under mutex_

@@ -1,8 +1,17 @@
 #include "provisioner/base/worker_pool.h"
 
+#include <atomic>
+#include <exception>
 #include <utility>
 
+#include "provisioner/base/log.h"
+
 namespace homeport {
+namespace {
+
+std::atomic<std::uint64_t> g_failed_jobs{0};
+
+}  // namespace
 
 WorkerPool::WorkerPool(std::string name, std::size_t threads, std::size_t queue_limit)
     : name_(std::move(name)), queue_limit_(queue_limit) {
@@ -61,6 +70,20 @@ void WorkerPool::drain(std::chrono::milliseconds limit) {
   idle_.wait(lock, empty);
 }
 
+std::uint64_t WorkerPool::failed_jobs() {
+  return g_failed_jobs.load(std::memory_order_relaxed);
+}
+
+// Failures are values here, so an exception is a fault of ours or of a library: it costs its own job and nobody else's.
+void WorkerPool::work(Job& job, const std::stop_token& stop) const {
+  try {
+    job(stop);
+  } catch (const std::exception& e) {
+    g_failed_jobs.fetch_add(1, std::memory_order_relaxed);
+    log::error("a job ended with an exception", {{"pool", name_}, {"what", e.what()}});
+  }
+}
+
 void WorkerPool::run(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (true) {
@@ -70,7 +93,7 @@ void WorkerPool::run(const std::stop_token& stop) {
     queue_.pop_front();
     ++running_;
     lock.unlock();
-    job(stop);
+    work(job, stop);
     job = nullptr;  // what the job holds is released outside the lock
     lock.lock();
     --running_;

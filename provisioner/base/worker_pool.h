@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -26,6 +27,9 @@ class WorkerPool {
 
   // Never blocks. Errors: unavailable with retry_after when the queue is full; cancelled while stopping.
   Result<void> submit(Job job);
+  // Jobs that ended with an exception, of all pools of this process since its start. Each was logged; nobody waited for
+  // their answers but those who are told so when what the job held is released.
+  [[nodiscard]] static std::uint64_t failed_jobs();
   [[nodiscard]] std::size_t queued() const;
   [[nodiscard]] std::size_t threads() const { return threads_.size(); }
   // No new jobs; waits until the queue is empty and every job has returned, or until `limit` is over (then requests
@@ -34,6 +38,7 @@ class WorkerPool {
 
  private:
   void run(const std::stop_token& stop);
+  void work(Job& job, const std::stop_token& stop) const;
 
   const std::string name_;
   const std::size_t queue_limit_;

@@ -7,7 +7,9 @@
 #include <future>
 #include <latch>
 #include <memory>
+#include <new>
 #include <semaphore>
+#include <stdexcept>
 
 #include "tests/support/result_matchers.h"
 
@@ -44,6 +46,21 @@ TEST(WorkerPool, RefusesWhenTheQueueIsFull) {
   EXPECT_EQ(pool.queued(), 3U);
   go.release();
   pool.drain(kLong);
+}
+
+TEST(WorkerPool, AJobThatThrowsHarmsNobodyElse) {
+  const auto before = WorkerPool::failed_jobs();
+  std::atomic<int> done = 0;
+  const auto held = std::make_shared<int>(1);
+  WorkerPool pool("backend main", 1, 1000);
+  ASSERT_OK(pool.submit([held](std::stop_token) { throw std::runtime_error("a library threw"); }));
+  ASSERT_OK(pool.submit([held](std::stop_token) { throw std::bad_alloc(); }));
+  ASSERT_OK(pool.submit([&](std::stop_token) { ++done; }));
+  pool.drain(kLong);
+  EXPECT_EQ(done, 1);
+  EXPECT_EQ(pool.queued(), 0U);
+  EXPECT_EQ(WorkerPool::failed_jobs(), before + 2);
+  EXPECT_EQ(held.use_count(), 1);  // what a failed job held is released
 }
 
 TEST(WorkerPool, NeverRunsMoreThanItsThreads) {
