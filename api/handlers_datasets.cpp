@@ -19,7 +19,7 @@ json with_grants(const store::SpaceRecord& dataset, const core::Catalog& catalog
 }
 
 Result<store::SpaceRecord> find_dataset(Api& api, std::string_view name) {
-  HOMEPORT_CHECK(Slug::parse(name));
+  if (!SpaceKey::parse(name)) HOMEPORT_CHECK(Slug::parse(name));
   return api.core().datasets().get(name);
 }
 

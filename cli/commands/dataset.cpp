@@ -32,8 +32,8 @@ struct Subject {
 };
 
 Result<Target> dataset_target(const std::string& name) {
-  HOMEPORT_TRY(const auto checked, slug(name));
-  return Target("/v1/datasets").part(checked);
+  if (!SpaceKey::parse(name)) HOMEPORT_CHECK(slug(name));
+  return Target("/v1/datasets").part(name);
 }
 
 Result<ExitCode> import(Cli& cli, const ImportOptions& o) {

@@ -57,6 +57,7 @@ void add_wait(CLI::App* app, Mutation& mutation) {
 }
 
 Result<std::string> user_or_key(const std::string& text) {
+  if (SpaceKey::parse(text) || UserKey::parse(text)) return text;
   HOMEPORT_TRY(const auto name, UserName::parse(text));
   return name.str();
 }

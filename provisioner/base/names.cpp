@@ -79,6 +79,19 @@ std::string_view reject_code_points(std::string_view text) {
   return {};
 }
 
+bool is_key(std::string_view text, std::string_view letters) {
+  if (text.size() != 18 || text[1] != '-' || letters.find(text[0]) == std::string_view::npos) return false;
+  for (const char c : text.substr(2)) {
+    if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) return false;
+  }
+  return true;
+}
+
+constexpr std::string_view kKeyLetters = "hdgsu";
+// Where a name or a key may stand, the key is meant: a name that looks like one would act on somebody else.
+constexpr std::string_view kLikeAKey =
+    "has the form of a key (a letter, '-' and 16 hex digits), so it cannot be a name";
+
 std::string_view reject_person_name(std::string_view text) {
   if (text.empty()) return "is empty";
   if (text.size() > kMaxNameBytes) return "is longer than 255 bytes";
@@ -93,14 +106,6 @@ std::string_view reject_person_name(std::string_view text) {
 
 bool is_slug_edge(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-bool is_key(std::string_view text, std::string_view letters) {
-  if (text.size() != 18 || text[1] != '-' || letters.find(text[0]) == std::string_view::npos) return false;
-  for (const char c : text.substr(2)) {
-    if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) return false;
-  }
-  return true;
 }
 
 // Lower-case Cyrillic and Greek letters that look like a Latin one in common fonts (from Unicode TR 39's table).
@@ -122,7 +127,9 @@ constexpr std::string_view kPersonHint =
 
 struct UserNameTag {
   static constexpr std::string_view what = "user name";
-  static std::string_view reject(std::string_view text) { return reject_person_name(text); }
+  static std::string_view reject(std::string_view text) {
+    return is_key(text, kKeyLetters) ? kLikeAKey : reject_person_name(text);
+  }
   static constexpr std::string_view hint = kPersonHint;
 };
 struct ServerNameTag {
@@ -142,6 +149,7 @@ struct SlugTag {
   static std::string_view reject(std::string_view text) {
     if (text.empty()) return "is empty";
     if (text.size() > 63) return "is longer than 63 characters";
+    if (is_key(text, kKeyLetters)) return kLikeAKey;
     if (!is_slug_edge(text.front()) || !is_slug_edge(text.back())) return "must start and end with a letter or digit";
     for (const char c : text) {
       if (!is_slug_edge(c) && c != '.' && c != '_' && c != '-') return "has a character that is not allowed";

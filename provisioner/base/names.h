@@ -29,13 +29,15 @@ class Name {
 };
 
 // A person as the hub names them. UTF-8 in NFC, 1 to 255 bytes, no control or invisible characters, no '/', not '.' or
-// '..', no blank at either end, letters of one script family. Never used to build a path, a unit or a command.
+// '..', no blank at either end, letters of one script family, not of the form of a key. Never used to build a path, a
+// unit or a command.
 struct UserNameTag;
 // A named server of a hub; may be empty (the default server). Otherwise the rules of UserName.
 struct ServerNameTag;
 // A group as the hub or directory names it. The rules of UserName.
 struct GroupNameTag;
-// What an admin names: hubs, backends, classes, datasets, realms, tokens. [a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?
+// What an admin names: hubs, backends, classes, datasets, realms, tokens. [a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?, not
+// of the form of a key.
 struct SlugTag;
 
 using UserName = Name<UserNameTag>;

@@ -37,66 +37,70 @@ TEST_P(PersonName, IsAcceptedOrRefusedWithAReason) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Table, PersonName,
-    ::testing::Values(Row{"plain", "alice"}, Row{"upper", "Alice"}, Row{"email", "alice.b+notes@example.org"},
-                      Row{"command", "$(id)"}, Row{"quote", "o'brien"}, Row{"innerBlank", "Anna Maria"},
-                      Row{"umlaut", "jürgen"}, Row{"cyrillic", "Анна"}, Row{"greek", "Ελένη"}, Row{"chinese", "李明"},
-                      Row{"vietnamese", "Nguyễn"}, Row{"cyrillicWithDigits", "анна7"}, Row{"latinWithChinese", "li李"},
-                      Row{"dots", "..."}, Row{"dash", "-rf"}, Row{"percent", "%i"}, Row{"backslash", "a\\b"},
-                      Row{"longest", std::string(255, 'a')}, Row{"emoji", "a\xF0\x9F\x98\x80"},
-                      Row{"empty", "", "is empty"}, Row{"dot", ".", "is a path"}, Row{"dotDot", "..", "is a path"},
-                      Row{"slash", "a/b", "contains '/'"}, Row{"traversal", "../../etc/passwd", "contains '/'"},
-                      Row{"newline", "alice\nroot", "control character"},
-                      Row{"nul", std::string("a\0b", 3), "control character"}, Row{"tab", "a\tb", "control character"},
-                      Row{"escape", "\x1b[31mred", "control character"}, Row{"delete", "a\x7f", "control character"},
-                      Row{"c1",
-                          "a\xC2\x9B"
-                          "b",
-                          "control character"},
-                      Row{"threeHundredBytes", std::string(300, 'a'), "longer than 255 bytes"},
-                      Row{"oneTooLong", std::string(256, 'a'), "longer than 255 bytes"},
-                      Row{"blankFirst", " alice", "blank"}, Row{"blankLast", "alice ", "blank"},
-                      Row{"noBreakSpace",
-                          "a\xC2\xA0"
-                          "b",
-                          "unusual blank"},
-                      Row{"mixedCyrillic", "p\xD0\xB0ypal", "mixes alphabets"},
-                      Row{"mixedGreek", "alic\xCE\xB5", "mixes alphabets"},
-                      Row{"vietnameseWithCyrillic", "Nguy\xE1\xBB\x85\xD0\xB0", "mixes alphabets"},
-                      Row{"decomposed", "ju\xCC\x88rgen", "normal form C"},
-                      Row{"zeroWidthSpace",
-                          "ali\xE2\x80\x8B"
-                          "ce",
-                          "invisible"},
-                      Row{"zeroWidthJoiner",
-                          "ali\xE2\x80\x8D"
-                          "ce",
-                          "invisible"},
-                      Row{"rightToLeftOverride",
-                          "a\xE2\x80\xAE"
-                          "b",
-                          "invisible"},
-                      Row{"byteOrderMark",
-                          "\xEF\xBB\xBF"
-                          "alice",
-                          "invisible"},
-                      Row{"softHyphen", "al\xC2\xADice", "invisible"},
-                      Row{"hangulFiller",
-                          "a\xE3\x85\xA4"
-                          "b",
-                          "invisible"},
-                      Row{"variationSelector", "a\xEF\xB8\x8F", "invisible"},
-                      Row{"graphemeJoiner",
-                          "a\xCD\x8F"
-                          "b",
-                          "invisible"},
-                      Row{"lineSeparator",
-                          "a\xE2\x80\xA8"
-                          "b",
-                          "invisible"},
-                      Row{"privateUse", "a\xEE\x80\x80", "invisible or unassigned"},
-                      Row{"unassigned", "a\xCD\xB8", "invisible or unassigned"},
-                      Row{"badUtf8", "caf\xE9", "not valid UTF-8"}, Row{"overlong", "a\xC0\xAF", "not valid UTF-8"},
-                      Row{"surrogate", "a\xED\xA0\x80", "not valid UTF-8"}, Row{"cut", "a\xE2\x80", "not valid UTF-8"}),
+    ::testing::Values(
+        Row{"plain", "alice"}, Row{"upper", "Alice"}, Row{"email", "alice.b+notes@example.org"},
+        Row{"command", "$(id)"}, Row{"quote", "o'brien"}, Row{"innerBlank", "Anna Maria"}, Row{"umlaut", "jürgen"},
+        Row{"cyrillic", "Анна"}, Row{"greek", "Ελένη"}, Row{"chinese", "李明"}, Row{"vietnamese", "Nguyễn"},
+        Row{"cyrillicWithDigits", "анна7"}, Row{"latinWithChinese", "li李"}, Row{"dots", "..."}, Row{"dash", "-rf"},
+        Row{"percent", "%i"}, Row{"backslash", "a\\b"}, Row{"longest", std::string(255, 'a')},
+        Row{"emoji", "a\xF0\x9F\x98\x80"}, Row{"almostAKey", "h-0123456789abcde"},
+        Row{"keyInCapitals", "H-0123456789ABCDEF"}, Row{"otherLetter", "x-0123456789abcdef"},
+        Row{"homeKey", "h-0123456789abcdef", "form of a key"}, Row{"datasetKey", "d-0123456789abcdef", "form of a key"},
+        Row{"groupKey", "g-0123456789abcdef", "form of a key"},
+        Row{"scratchKey", "s-0123456789abcdef", "form of a key"}, Row{"userKey", "u-0123456789abcdef", "form of a key"},
+        Row{"empty", "", "is empty"}, Row{"dot", ".", "is a path"}, Row{"dotDot", "..", "is a path"},
+        Row{"slash", "a/b", "contains '/'"}, Row{"traversal", "../../etc/passwd", "contains '/'"},
+        Row{"newline", "alice\nroot", "control character"}, Row{"nul", std::string("a\0b", 3), "control character"},
+        Row{"tab", "a\tb", "control character"}, Row{"escape", "\x1b[31mred", "control character"},
+        Row{"delete", "a\x7f", "control character"},
+        Row{"c1",
+            "a\xC2\x9B"
+            "b",
+            "control character"},
+        Row{"threeHundredBytes", std::string(300, 'a'), "longer than 255 bytes"},
+        Row{"oneTooLong", std::string(256, 'a'), "longer than 255 bytes"}, Row{"blankFirst", " alice", "blank"},
+        Row{"blankLast", "alice ", "blank"},
+        Row{"noBreakSpace",
+            "a\xC2\xA0"
+            "b",
+            "unusual blank"},
+        Row{"mixedCyrillic", "p\xD0\xB0ypal", "mixes alphabets"}, Row{"mixedGreek", "alic\xCE\xB5", "mixes alphabets"},
+        Row{"vietnameseWithCyrillic", "Nguy\xE1\xBB\x85\xD0\xB0", "mixes alphabets"},
+        Row{"decomposed", "ju\xCC\x88rgen", "normal form C"},
+        Row{"zeroWidthSpace",
+            "ali\xE2\x80\x8B"
+            "ce",
+            "invisible"},
+        Row{"zeroWidthJoiner",
+            "ali\xE2\x80\x8D"
+            "ce",
+            "invisible"},
+        Row{"rightToLeftOverride",
+            "a\xE2\x80\xAE"
+            "b",
+            "invisible"},
+        Row{"byteOrderMark",
+            "\xEF\xBB\xBF"
+            "alice",
+            "invisible"},
+        Row{"softHyphen", "al\xC2\xADice", "invisible"},
+        Row{"hangulFiller",
+            "a\xE3\x85\xA4"
+            "b",
+            "invisible"},
+        Row{"variationSelector", "a\xEF\xB8\x8F", "invisible"},
+        Row{"graphemeJoiner",
+            "a\xCD\x8F"
+            "b",
+            "invisible"},
+        Row{"lineSeparator",
+            "a\xE2\x80\xA8"
+            "b",
+            "invisible"},
+        Row{"privateUse", "a\xEE\x80\x80", "invisible or unassigned"},
+        Row{"unassigned", "a\xCD\xB8", "invisible or unassigned"}, Row{"badUtf8", "caf\xE9", "not valid UTF-8"},
+        Row{"overlong", "a\xC0\xAF", "not valid UTF-8"}, Row{"surrogate", "a\xED\xA0\x80", "not valid UTF-8"},
+        Row{"cut", "a\xE2\x80", "not valid UTF-8"}),
     row_name);
 
 TEST(ServerName, MayBeEmpty) {
@@ -142,7 +146,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Row{"upperInside", "aBc", "not allowed"}, Row{"dotFirst", ".a", "start and end"},
                       Row{"dotDot", "..", "start and end"}, Row{"dashLast", "a-", "start and end"},
                       Row{"slash", "a/b", "not allowed"}, Row{"blank", "a b", "not allowed"},
-                      Row{"umlaut", "aüb", "not allowed"}, Row{"newlineLast", "a\n", "start and end"}),
+                      Row{"spaceKey", "d-0123456789abcdef", "form of a key"}, Row{"almostAKey", "d-0123456789abcde"},
+                      Row{"userKey", "u-0123456789abcdef", "form of a key"}, Row{"umlaut", "aüb", "not allowed"},
+                      Row{"newlineLast", "a\n", "start and end"}),
     row_name);
 
 class Path : public ::testing::TestWithParam<Row> {};
