@@ -71,6 +71,12 @@ Result<void> read_gids(const json& value, core::SpecRequest& out) {
   if (!value.is_array() || value.size() > 16) return wrong("/identity/gids", "a list of at most 16 numbers");
   for (const auto& item : value) {
     HOMEPORT_TRY(const auto gid, number(item, "/identity/gids"));
+    if (gid == 0) {
+      return Error{.code = Errc::invalid_argument,
+                   .message = "gid 0 is never given to a person",
+                   .hint = "root's group could read and change what is not theirs; leave 0 out of the list",
+                   .pointer = "/identity/gids"};
+    }
     out.gids.push_back(gid);
   }
   return {};

@@ -153,6 +153,7 @@ Result<void> check_identity(const Identity& identity) {
   for (std::size_t i = 0; i < groups.size(); ++i) {
     const auto place = at.member("supplemental_gids").item(i);
     if (groups[i] > kMaxId) return refuse(place, "4294967295 is nobody's id");
+    if (groups[i] == 0) return refuse(place, "is 0: root's group is never given to a person", "leave it out");
     if (std::count(groups.begin(), groups.end(), groups[i]) > 1) return refuse(place, "is listed twice");
   }
   const auto& name = identity.user_name;

@@ -45,6 +45,7 @@ std::vector<Broken> broken_documents() {
          d["identity"]["supplemental_gids"] = json::array();
          for (int i = 1; i < 18; ++i) d["identity"]["supplemental_gids"].push_back(i);
        }},
+      {"group root", set("/identity/supplemental_gids", json::array({7, 0}))},
       {"group twice", set("/identity/supplemental_gids", json::array({7, 7}))},
       {"umask", set("/identity/umask", "rwx")},
       {"user name", set("/identity/user_name", "Bob")},

@@ -123,6 +123,11 @@ INSTANTIATE_TEST_SUITE_P(
                   s.identity.supplemental_gids = {7, 8, 7};
                 },
                 "/identity/supplemental_gids/0", "twice"},
+        Refusal{"group_root",
+                [](MountSpec& s) {
+                  s.identity.supplemental_gids = {7, 0};
+                },
+                "/identity/supplemental_gids/1", "root"},
         Refusal{"user_name_capital", [](MountSpec& s) { s.identity.user_name = "Jovyan"; }, "/identity/user_name",
                 "user_name"},
         Refusal{"user_name_option", [](MountSpec& s) { s.identity.user_name = "-x"; }, "/identity/user_name",
@@ -354,7 +359,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"sixteen_groups",
                 [](MountSpec& s) {
                   s.identity.supplemental_gids.clear();
-                  for (std::uint32_t i = 0; i < 16; ++i) s.identity.supplemental_gids.push_back(i);
+                  for (std::uint32_t i = 1; i <= 16; ++i) s.identity.supplemental_gids.push_back(i);
                 },
                 "", ""},
         Refusal{"tab_in_variable", [](MountSpec& s) { s.environment["A"] = "x\ty"; }, "", ""},
