@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "provisioner/base/doc_reader.h"
+#include "provisioner/base/nfs_versions.h"
 
 namespace homeport::drivers::nfs {
 namespace {
@@ -77,7 +78,7 @@ ClientConfig read_client(DocReader& section, const ServiceConfig& service) {
   DocReader in = section.object("client");
   client.server = in.text("server", service.server);
   if (in.has("server")) check_host(in, client.server);
-  client.version = in.choice("version", {"3", "4.0", "4.1", "4.2"}, client.version);
+  client.version = in.choice("version", {kNfsVersions.begin(), kNfsVersions.end()}, client.version);
   // Clients that use our own address use our own ports, unless told otherwise.
   const bool same = client.server == service.server;
   client.port = read_port(in, "port");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "provisioner/base/nfs_versions.h"
 #include "provisioner/render/spec_checks.h"
 #include "provisioner/render/spec_words.h"
 
@@ -48,7 +49,7 @@ Result<void> check_path(const Place& at, std::string_view path) {
 Result<void> check_nfs(const Place& at, const NfsMount& nfs) {
   HOMEPORT_CHECK(check_host(at.member("server"), nfs.server));
   HOMEPORT_CHECK(check_path(at.member("export"), nfs.export_path));
-  if (std::find(kVersions.begin(), kVersions.end(), nfs.version) == kVersions.end()) {
+  if (std::find(kNfsVersions.begin(), kNfsVersions.end(), nfs.version) == kNfsVersions.end()) {
     return refuse(at.member("version"), "'" + printable(nfs.version, 20) + "' is not known", "use 3, 4.1 or 4.2");
   }
   if (nfs.port == 0) return refuse(at.member("port"), "is 0", "leave it out for the protocol's own port");

@@ -34,7 +34,6 @@ inline constexpr std::array<Word<MountKind>, 5> kKindWords{{{MountKind::home, "h
                                                             {MountKind::scratch, "scratch"},
                                                             {MountKind::snapshot, "snapshot"}}};
 inline constexpr std::array<Word<MountAccess>, 2> kAccessWords{{{MountAccess::ro, "ro"}, {MountAccess::rw, "rw"}}};
-inline constexpr std::array<std::string_view, 3> kVersions{"3", "4.1", "4.2"};
 inline constexpr std::array<std::string_view, 4> kSecurityFlavors{"sys", "krb5", "krb5i", "krb5p"};
 inline constexpr std::array<std::string_view, 4> kQuotaClasses{"hard", "cooperative", "measured", "none"};
 
