@@ -107,6 +107,23 @@ Result<Object> update_on(const OpContext& op, Backend& backend, Site& site, Sess
   return import_object(*entry, path, ref.pool, ref.key, std::move(marker));
 }
 
+// The end of a path as well as what is on the way to it.
+Result<void> must_be_directory(const Entry& entry, const std::string& path) {
+  switch (entry.attributes.type) {
+    case EntryType::directory: return {};
+    case EntryType::symlink:
+      return Error{.code = Errc::failed_precondition,
+                   .message = path + " is a symbolic link",
+                   .hint = "Homeport follows no links on the server: name the directory the link leads to"};
+    case EntryType::file:
+    case EntryType::other: break;
+  }
+  const bool file = entry.attributes.type == EntryType::file;
+  return Error{.code = Errc::failed_precondition,
+               .message = path + " is " + (file ? "a file" : "a device, socket or pipe") + ", not a directory",
+               .hint = "name an exported directory, or one below an export"};
+}
+
 }  // namespace
 
 std::vector<std::string> parts_below(const AbsolutePath& root, const AbsolutePath& path) {
@@ -146,12 +163,7 @@ Result<std::optional<Entry>> walk_to(const OpContext& op, Session& session, cons
   Entry at = session.root();
   std::string path = below.export_path;
   for (const auto& part : below.parts) {
-    if (at.attributes.type != EntryType::directory) {
-      return Error{
-          .code = Errc::failed_precondition,
-          .message = path + (at.attributes.type == EntryType::symlink ? " is a symbolic link" : " is not a directory"),
-          .hint = "Homeport follows no links on the server: name the directory the link leads to"};
-    }
+    HOMEPORT_CHECK(must_be_directory(at, path));
     HOMEPORT_TRY(auto next, session.lookup(op, at.node, part));
     if (!next) return next;
     at = *std::move(next);
@@ -173,11 +185,7 @@ Result<ExportDiscovery::Inspection> inspect_path(const OpContext& op, Backend& b
   return with_session(op, backend, site, [&](Session& session) -> Result<ExportDiscovery::Inspection> {
     HOMEPORT_TRY(const auto entry, walk_to(op, session, below));
     if (!entry) return Error{.code = Errc::not_found, .message = "there is no " + path.str() + " on the server"};
-    if (entry->attributes.type != EntryType::directory) {
-      return Error{.code = Errc::failed_precondition,
-                   .message = path.str() + " is not a directory",
-                   .hint = "name an exported directory, or one below an export"};
-    }
+    HOMEPORT_CHECK(must_be_directory(*entry, path.str()));
     ExportDiscovery::Inspection found{.export_path = below.export_path, .id = object_id(entry->attributes)};
     found.owner = Owner{entry->attributes.uid, entry->attributes.gid};
     found.mode = entry->attributes.mode;
@@ -204,6 +212,7 @@ Result<std::optional<Object>> find_import(const OpContext& op, Backend& backend,
     HOMEPORT_TRY(const auto entry, walk_to(op, session, below));
     if (!entry) return std::optional<Object>();
     if (lookup.id && *lookup.id != object_id(entry->attributes)) return std::optional<Object>();
+    HOMEPORT_CHECK(must_be_directory(*entry, lookup.path->str()));
     MarkerFile marker;
     if (lookup.key) {
       HOMEPORT_TRY(marker, marker_beside(op, backend, site, session, *lookup.key));

@@ -264,6 +264,28 @@ TEST_F(NfsDriverTest, ImportedOnesAreNeverMovedOrRemoved) {
               Errc::failed_precondition);
 }
 
+TEST_F(NfsDriverTest, OnlyADirectoryIsImported) {
+  put(disk("sets/cifar/data.bin"));
+  put(disk("sets/readme.txt"));
+  fs::create_directory_symlink(disk("sets/cifar"), disk("sets/latest"));
+  const auto refused = [&](const std::string& path, const std::string& what) {
+    const auto at = AbsolutePath::parse(path);
+    ASSERT_OK(at);
+    const auto found = driver_->find(op(), {.pool = "main", .path = *at, .key = key(3)});
+    ASSERT_ERRC(found, Errc::failed_precondition);
+    EXPECT_NE(found.error().message.find(path + " is " + what), std::string::npos) << found.error().to_string();
+    EXPECT_FALSE(found.error().hint.empty());
+    const auto inspected = find<ExportDiscovery>(*driver_)->inspect(op(), *at);
+    ASSERT_ERRC(inspected, Errc::failed_precondition);
+    EXPECT_EQ(inspected.error().message, found.error().message);
+  };
+  refused("/export/homes/sets/readme.txt", "a file");
+  refused("/export/homes/sets/latest", "a symbolic link");
+  const auto found = driver_->find(op(), {.pool = "main", .path = *AbsolutePath::parse("/export/homes/sets/cifar")});
+  ASSERT_OK(found);
+  EXPECT_TRUE(found->has_value());
+}
+
 TEST_F(NfsDriverTest, PurgeFollowsNoLinkAndTakesAnyName) {
   const auto made = driver_->create(op(), spec(1));
   ASSERT_OK(made);
