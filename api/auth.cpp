@@ -21,7 +21,7 @@ bool bound_to_realm(policies::Scope scope) {
 
 }  // namespace
 
-Result<policies::Principal> authenticate(const core::Tokens& tokens, const Request& request) {
+Result<std::string_view> bearer_token(const Request& request) {
   constexpr std::string_view kScheme = "Bearer ";
   std::string_view value = request.header("Authorization");
   if (value.empty()) return no_credential();
@@ -33,7 +33,12 @@ Result<policies::Principal> authenticate(const core::Tokens& tokens, const Reque
   value.remove_prefix(kScheme.size());
   while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
   while (!value.empty() && value.back() == ' ') value.remove_suffix(1);
-  return tokens.authenticate(value);
+  return value;
+}
+
+Result<policies::Principal> authenticate(const core::Tokens& tokens, const Request& request) {
+  HOMEPORT_TRY(const auto token, bearer_token(request));
+  return tokens.authenticate(token);
 }
 
 std::string user_key_of(const core::Catalog& catalog, std::string_view realm, std::string_view user) {

@@ -9,7 +9,9 @@
 
 namespace homeport::api {
 
-// "Authorization: Bearer TOKEN" (RFC 6750 section 2.1; the scheme in any case).
+// The TOKEN of "Authorization: Bearer TOKEN" (RFC 6750 section 2.1; the scheme in any case). Errors: unauthenticated.
+[[nodiscard]] Result<std::string_view> bearer_token(const Request& request);
+
 // Errors: unauthenticated, saying what is wrong with the credential and how to get one.
 [[nodiscard]] Result<policies::Principal> authenticate(const core::Tokens& tokens, const Request& request);
 

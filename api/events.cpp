@@ -40,8 +40,8 @@ Result<void> EventPump::admits() const {
                .retry_after = std::chrono::seconds(5)};
 }
 
-void EventPump::add(EventStream stream, std::uint64_t after) {
-  Subscriber subscriber{.stream = std::move(stream), .after = after};
+void EventPump::add(EventStream stream, std::uint64_t after, std::function<bool()> still_allowed) {
+  Subscriber subscriber{.stream = std::move(stream), .still_allowed = std::move(still_allowed), .after = after};
   // An event stream's head reaches the client with its first bytes.
   if (!subscriber.stream.send(": open\n\n") || !feed(subscriber)) return;
   const std::lock_guard lock(mutex_);
@@ -49,6 +49,10 @@ void EventPump::add(EventStream stream, std::uint64_t after) {
 }
 
 bool EventPump::feed(Subscriber& subscriber) const {
+  if (!subscriber.still_allowed()) {
+    subscriber.stream.close();
+    return false;
+  }
   const auto changes = source_(subscriber.after, kBatch);
   if (!changes) {
     log::warning("events cannot be read", {{"why", changes.error().to_string()}});

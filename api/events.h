@@ -27,7 +27,9 @@ class EventPump {
   // changes between were dropped meanwhile, an event "gap" {after, first} says so first: read everything again.
   // Errors: unavailable when too many are open, or while stopping.
   [[nodiscard]] Result<void> admits() const;
-  void add(EventStream stream, std::uint64_t after);
+  // `still_allowed` is asked before anything is sent: may whoever opened the stream still read it? From its first no on
+  // the stream is closed. It must not block.
+  void add(EventStream stream, std::uint64_t after, std::function<bool()> still_allowed);
   void pump();
   void close();
   [[nodiscard]] std::size_t open() const;
@@ -35,6 +37,7 @@ class EventPump {
  private:
   struct Subscriber {
     EventStream stream;
+    std::function<bool()> still_allowed;
     std::uint64_t after = 0;
     bool first = true;
   };

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 
+#include "api/auth.h"
 #include "api/call.h"
 #include "api/handlers.h"
 #include "api/lists.h"
@@ -112,11 +113,18 @@ void get_doctor(const CallPtr& call) {
 
 void get_events(const CallPtr& call) {
   guarded(call, [&]() -> Result<void> {
+    HOMEPORT_TRY(const auto bearer, bearer_token(call->request));
+    // A stream lives longer than the request: its token may be revoked, rotated, past its end or of another scope by
+    // now.
+    auto still_allowed = [&api = call->api, token = Secret(std::string(bearer))] {
+      const auto principal = api.core().tokens().authenticate(token.reveal());
+      return principal && policies::authorize(*principal, policies::Action::read_inventory);
+    };
     HOMEPORT_CHECK(call->api.events().admits());
     HOMEPORT_TRY(const auto after, resume_point(call));
     Response head{.status = 200, .content_type = "text/event-stream"};
     head.with("Cache-Control", "no-store").with("X-Accel-Buffering", "no");
-    call->api.events().add(call->responder.stream(std::move(head)), after);
+    call->api.events().add(call->responder.stream(std::move(head)), after, std::move(still_allowed));
     return {};
   });
 }

@@ -13,22 +13,17 @@ constexpr std::chrono::seconds kPatience{30};
 
 class Catcher final : public Responder::Sink {
  public:
-  explicit Catcher(std::shared_ptr<std::promise<Response>> promise) : promise_(std::move(promise)) {}
+  Catcher(std::shared_ptr<std::promise<Response>> promise, std::shared_ptr<OpenStream> stream)
+      : promise_(std::move(promise)), stream_(std::move(stream)) {}
   void answer(Response&& response) override { promise_->set_value(std::move(response)); }
   std::shared_ptr<EventStream::Sink> stream(Response&& head) override {
     promise_->set_value(std::move(head));
-    return std::make_shared<Nowhere>();
+    return stream_;
   }
 
  private:
-  class Nowhere final : public EventStream::Sink {
-   public:
-    bool send(std::string_view) override { return false; }
-    void on_closed(std::function<void()> callback) override { callback(); }
-    void close() override {}
-    [[nodiscard]] bool is_open() const override { return false; }
-  };
   std::shared_ptr<std::promise<Response>> promise_;
+  std::shared_ptr<OpenStream> stream_;
 };
 
 policies::Scope scope_of(const std::string& name) {
@@ -113,7 +108,8 @@ Response ApiTest::send(const std::string& method, const std::string& target, con
   } else {
     auto promise = std::make_shared<std::promise<Response>>();
     auto future = promise->get_future();
-    api_->answer(std::move(request), Responder(std::make_unique<Catcher>(promise), "req-test"));
+    stream_ = std::make_shared<OpenStream>();
+    api_->answer(std::move(request), Responder(std::make_unique<Catcher>(promise, stream_), "req-test"));
     if (future.wait_for(kPatience) != std::future_status::ready) {
       ADD_FAILURE() << "no answer to " << method << " " << target;
       return Response{.status = 0};

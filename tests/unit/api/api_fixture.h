@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -23,6 +25,29 @@ struct Answered {
   unsigned status = 0;
   std::string content_type;
   std::string body;
+};
+
+// What a client of an event stream would have seen. Threads: send and close by one at a time; the flags from any.
+class OpenStream final : public EventStream::Sink {
+ public:
+  bool send(std::string_view text) override {
+    if (!open) return false;
+    const std::lock_guard lock(mutex_);
+    text_ += text;
+    return true;
+  }
+  void on_closed(std::function<void()>) override {}
+  void close() override { open = false; }
+  [[nodiscard]] bool is_open() const override { return open; }
+  [[nodiscard]] std::string text() const {
+    const std::lock_guard lock(mutex_);
+    return text_;
+  }
+  std::atomic<bool> open = true;
+
+ private:
+  mutable std::mutex mutex_;
+  std::string text_;
 };
 
 class ApiTest : public ::testing::Test {
@@ -59,6 +84,7 @@ class ApiTest : public ::testing::Test {
   std::unique_ptr<Router> router_;
   std::map<std::string, std::string> tokens_;  // by scope
   std::vector<Answered> answered_;
+  std::shared_ptr<OpenStream> stream_;  // of the last request that was answered with one
 };
 
 }  // namespace homeport::testing

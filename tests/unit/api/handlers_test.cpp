@@ -285,6 +285,56 @@ TEST_F(HandlersTest, MetricsCountAnswersByRoute) {
   EXPECT_THAT(text, HasSubstr(R"(homeport_mountspecs_total{state="issued"} 1)"));
 }
 
+TEST_F(HandlersTest, AnObservedBackendIsProbedWithoutAChange) {
+  auto wanted = json::parse(standard());
+  wanted["backends"].push_back(
+      json::parse(R"({"name":"old","kind":"memory","mode":"observe","pools":[{"name":"homes"}]})"));
+  ask("POST", "/v1/apply", wanted.dump());
+  const auto report = ask("POST", "/v1/backends/old/probe?wait=10");
+  EXPECT_THAT(report.dump(), HasSubstr("not tried: the backend is only observed"));
+  EXPECT_THAT(report.dump(), HasSubstr("skipped"));
+  EXPECT_TRUE(report["data_ok"].get<bool>());
+  EXPECT_THAT(ask("POST", "/v1/backends/lab/probe?wait=10").dump(), ::testing::Not(HasSubstr("not tried")));
+}
+
+// A stream lives on when its request is over; its token may not.
+struct Ending {
+  std::string name;
+  std::function<void(store::TokenRecord&)> change;
+  friend void PrintTo(const Ending& e, std::ostream* out) { *out << e.name; }
+};
+
+class EventsTest : public HandlersTest, public ::testing::WithParamInterface<Ending> {};
+
+TEST_P(EventsTest, EndWithTheirToken) {
+  const auto created = json::parse(send("POST", "/v1/tokens", R"({"scope":"auditor","name":"watcher"})").text());
+  const auto id = created["id"].get<std::string>();
+  ASSERT_EQ(send("GET", "/v1/events?after=1", {}, created["token"].get<std::string>()).status, 200U);
+  const auto stream = stream_;
+  const auto patience = clock_->mono() + std::chrono::seconds(30);
+  while (api().events().open() == 0 && clock_->mono() < patience) std::this_thread::yield();
+  api().tick();
+  ASSERT_TRUE(stream->is_open());
+  ASSERT_OK(store_->write("token", [&](store::WriteTransaction& tx) -> Result<void> {
+    HOMEPORT_TRY(auto token, store::get<store::TokenRecord>(tx, id));
+    GetParam().change(*token);
+    return store::put(tx, *token);
+  }));
+  const auto before = stream->text();
+  api().tick();
+  EXPECT_FALSE(stream->is_open());
+  EXPECT_EQ(stream->text(), before);  // not even the change that ended it
+  EXPECT_EQ(api().events().open(), 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, EventsTest,
+    ::testing::Values(Ending{"revoked", [](store::TokenRecord& token) { token.revoked = true; }},
+                      Ending{"expired", [](store::TokenRecord& token) { token.expires_at = token.created_at; }},
+                      Ending{"rotated", [](store::TokenRecord& token) { token.hash = std::string(64, 'a'); }},
+                      Ending{"anotherScope", [](store::TokenRecord& token) { token.scope = "spawner"; }}),
+    [](const auto& row) { return row.param.name; });
+
 struct Case {
   std::string name;
   std::string method;
@@ -375,6 +425,10 @@ INSTANTIATE_TEST_SUITE_P(
              400, "/purpose"},
         Case{"specUserName", "POST", "/v1/mountspecs",
              R"({"hub":"main","user":"alice","identity":{"user_name":"root"}})", "spawner", 501, "user_name"},
+        Case{"specUserLikeAKey", "POST", "/v1/mountspecs", R"({"hub":"main","user":"h-0123456789abcdef"})", "spawner",
+             400, "/user"},
+        Case{"specGroupRoot", "POST", "/v1/mountspecs", R"({"hub":"main","user":"alice","identity":{"gids":[5,0]}})",
+             "spawner", 400, "/identity/gids"},
         Case{"specSnapshot", "POST", "/v1/mountspecs", R"({"hub":"main","user":"alice","wanted":{"snapshot":"s1"}})",
              "spawner", 501, "snapshot"},
         Case{"specDatasetNotDue", "POST", "/v1/mountspecs",
@@ -389,6 +443,13 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"userNewline", "GET", "/v1/homes/a%0Ab", "", "admin", 400, "user name"},
         Case{"userLong", "PUT", "/v1/homes/" + std::string(300, 'x'), R"({"uid":1,"gid":1})", "admin", 400,
              "user name"},
+        Case{"userLikeAHome", "PUT", "/v1/homes/h-0123456789abcdef", R"({"uid":1,"gid":1})", "admin", 400,
+             "form of a key"},
+        Case{"userLikeAUser", "PUT", "/v1/homes/u-0123456789abcdef", R"({"uid":1,"gid":1})", "admin", 400,
+             "form of a key"},
+        Case{"datasetLikeAKey", "PUT", "/v1/datasets/d-0123456789abcdef", R"({"backend":"lab","path":"/data/sets"})",
+             "admin", 400, "form of a key"},
+        Case{"unknownDatasetKey", "GET", "/v1/datasets/d-0123456789abcdef", "", "admin", 404, "d-0123456789abcdef"},
         Case{"uidZero", "PUT", "/v1/homes/zoe", R"({"uid":0,"gid":0})", "admin", 400, "uid"},
         Case{"anotherUid", "PUT", "/v1/homes/alice", R"({"uid":77,"gid":77})", "admin", 403, "uid"},
         Case{"unknownHome", "GET", "/v1/homes/nobody", "", "admin", 404, "nobody"},

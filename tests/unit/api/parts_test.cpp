@@ -59,6 +59,10 @@ api::EventPump::Source changes(const std::uint64_t& first, const std::uint64_t& 
   };
 }
 
+bool always() {
+  return true;
+}
+
 TEST(Events, LatestIsFoundWhereverItLies) {
   std::uint64_t first = 1;
   std::uint64_t last = 0;
@@ -78,7 +82,7 @@ TEST(Events, AStreamGoesOnWhereItStopped) {
   std::uint64_t last = 3;
   api::EventPump pump(changes(first, last));
   const auto sink = std::make_shared<RecordingSink>();
-  pump.add(EventStream(sink), 1);
+  pump.add(EventStream(sink), 1, always);
   EXPECT_THAT(sink->sent, HasSubstr("id: 2\nevent: change\n"));
   EXPECT_THAT(sink->sent, HasSubstr("id: 3\n"));
   EXPECT_THAT(sink->sent, ::testing::Not(HasSubstr("id: 1\n")));
@@ -97,12 +101,30 @@ TEST(Events, AStreamGoesOnWhereItStopped) {
   EXPECT_EQ(pump.open(), 0U);
 }
 
+TEST(Events, AStreamWhoseReaderMayNoLongerReadIsClosedBeforeTheNextEvent) {
+  std::uint64_t first = 1;
+  std::uint64_t last = 3;
+  api::EventPump pump(changes(first, last));
+  const auto sink = std::make_shared<RecordingSink>();
+  const auto other = std::make_shared<RecordingSink>();
+  bool allowed = true;
+  pump.add(EventStream(sink), 3, [&] { return allowed; });
+  pump.add(EventStream(other), 3, always);
+  allowed = false;
+  last = 4;
+  pump.pump();
+  EXPECT_FALSE(sink->open);
+  EXPECT_THAT(sink->sent, ::testing::Not(HasSubstr("id: 4\n")));
+  EXPECT_THAT(other->sent, HasSubstr("id: 4\n"));
+  EXPECT_EQ(pump.open(), 1U);
+}
+
 TEST(Events, WhatWasDroppedMeanwhileIsTold) {
   std::uint64_t first = 50;
   std::uint64_t last = 51;
   api::EventPump pump(changes(first, last));
   const auto sink = std::make_shared<RecordingSink>();
-  pump.add(EventStream(sink), 10);
+  pump.add(EventStream(sink), 10, always);
   EXPECT_THAT(sink->sent, HasSubstr("event: gap\ndata: {\"after\":10,\"first\":50}"));
   EXPECT_THAT(sink->sent, HasSubstr("id: 51\n"));
 }
@@ -115,7 +137,7 @@ TEST(Events, TooManyStreamsAndAStopAreRefused) {
   for (std::size_t i = 0; i < api::EventPump::kMaxStreams; ++i) {
     EXPECT_OK(pump.admits());
     sinks.push_back(std::make_shared<RecordingSink>());
-    pump.add(EventStream(sinks.back()), 0);
+    pump.add(EventStream(sinks.back()), 0, always);
   }
   EXPECT_ERRC(pump.admits(), Errc::unavailable);
   pump.close();
