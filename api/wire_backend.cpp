@@ -37,12 +37,14 @@ json layouts_json(const drivers::DriverInfo& info) {
   return layouts;
 }
 
-json pools_json(const std::vector<drivers::Pool>& pools) {
+json pools_json(const core::BackendHealth& health) {
   json list = json::array();
-  for (const auto& pool : pools) {
+  for (const auto& pool : health.pools) {
+    const auto trouble = health.troubled.find(pool.name);
     list.push_back({{"name", pool.name},
                     {"layout", std::string(drivers::layout_name(pool.layout))},
                     {"writable", pool.writable},
+                    {"trouble", trouble == health.troubled.end() ? json(nullptr) : json(trouble->second)},
                     {"capacity_bytes", bytes_json(pool.capacity)},
                     {"free_bytes", bytes_json(pool.free)},
                     {"free_files", or_null(pool.free_files)},
@@ -91,7 +93,7 @@ json backend_json(const store::BackendRecord& record, const BackendFacts& facts)
       {"address", text_or_null(info->address)},
       {"provenance", provenance_name(record.provenance)},
       {"layouts", layouts_json(*info)},
-      {"pools", pools_json(health.pools)},
+      {"pools", pools_json(health)},
       {"caps", caps_json(facts)},
       {"used_today", {{"objects", facts.used.objects}, {"bytes", facts.used.bytes}, {"destroys", facts.used.destroys}}},
       {"queue", queue_json(facts)},

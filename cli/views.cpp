@@ -109,6 +109,10 @@ std::string backend_view(const Json& backend, const Look& look, WallTime now) {
       {"used today", used("objects", false) + ", " + used("bytes", true) + ", " + used("destroys", false)});
   details.push_back(
       {"queue", text_at(backend, "queue.queued") + " waiting, " + text_at(backend, "queue.workers") + " workers"});
+  for (const auto& pool : items_at(backend, "pools")) {
+    const Json* trouble = member(pool, "trouble");
+    if (trouble != nullptr && trouble->is_string()) details.push_back({"trouble", scalar_text(*trouble), Tone::bad});
+  }
   std::string out = details_text(details, look);
   Table pools({{"POOL", Align::left, true}, {"LAYOUT"}, {"WRITABLE"}, {"FREE", Align::right}, {"OF", Align::right}});
   for (const auto& pool : items_at(backend, "pools")) {

@@ -79,10 +79,17 @@ struct ProbeReport {
   std::vector<ProbeCheck> checks{};
 };
 
+// Upstream::system of an error that says: the server answers, but what it shows is not the pool that earlier spaces
+// were made in (its disk is not mounted). Waiting helps, hence unavailable; asking again at once does not.
+inline constexpr std::string_view kMissingPoolSystem = "pool";
+
 struct Pool {
   std::string name;
   Layout layout = Layout::directory;
   bool writable = true;
+  // False: nothing of ours stands there, not even what is made with the first space. Either the pool is new, or its
+  // disk is not mounted: who knows of spaces in it can tell.
+  bool prepared = true;
   std::optional<Bytes> capacity{};
   std::optional<Bytes> free{};
   std::optional<std::uint64_t> free_files{};
@@ -154,6 +161,7 @@ struct CreateSpec {
   std::optional<Bytes> quota{};
   Marker marker;                          // its id is filled in by the driver
   std::optional<std::string> known_id{};  // set when an earlier attempt already learned it
+  bool pool_in_use = false;  // spaces were made in this pool before: it is refused where nothing of ours stands
 };
 
 // By id, by nonce name or (for imports) by path. At least one of the three.

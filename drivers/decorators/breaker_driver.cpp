@@ -36,6 +36,7 @@ Result<BreakerDriver::Admission> BreakerDriver::admit() {
 BreakerDriver::Outcome BreakerDriver::judge(const Error* error, MonoTime started) const {
   if (error == nullptr) return Outcome::answered;
   if (error->code == Errc::cancelled || refused_by(*error, kLimitSystem)) return Outcome::unknown;
+  if (refused_by(*error, kMissingPoolSystem)) return Outcome::answered;  // its other pools may be well
   if (error->code == Errc::unavailable) return Outcome::failed;
   if (error->code != Errc::timed_out) return Outcome::answered;
   return clock_.mono() - started >= policy_.patience ? Outcome::failed : Outcome::unknown;

@@ -19,6 +19,7 @@ std::chrono::milliseconds delay_before(int attempt, const RetryPolicy& policy,
 RetryingDriver::Verdict RetryingDriver::judge(const OpContext& op, int attempt, const Error& error) {
   const bool passing = is_transient(error.code) && error.code != Errc::cancelled;
   if (!passing || refused_by(error, kBreakerSystem) || refused_by(error, kLimitSystem)) return {};
+  if (refused_by(error, kMissingPoolSystem)) return {};  // somebody has to mount a disk: not within this call
   if (attempt >= policy_.max_attempts) return {.why = "given up after several attempts"};
   const auto wait =
       engine_.with([&](std::mt19937_64& engine) { return delay_before(attempt, policy_, error.retry_after, engine); });

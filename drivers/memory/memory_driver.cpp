@@ -58,11 +58,17 @@ std::shared_ptr<const DriverInfo> MemoryDriver::info() const {
 }
 
 Result<ProbeReport> MemoryDriver::probe(const OpContext& op) {
-  return in_world(op, "the probe", [](World& world, const Step& step) -> Result<ProbeReport> {
+  return in_world(op, "the probe", [&](World& world, const Step& step) -> Result<ProbeReport> {
     ProbeReport report{.management_ok = true, .data_ok = true};
     report.checks.push_back({.name = "management", .detail = "this process"});
     for (const auto& [name, pool] : world.pools) {
       const std::uint64_t free = pool.room->capacity - pool.room->used;
+      if (op.dry_run) {
+        report.checks.push_back({.name = "data path: write in pool " + name,
+                                 .status = CheckStatus::skipped,
+                                 .detail = "not tried: the backend is only observed"});
+        continue;
+      }
       // A volume of its own, written and dropped: the same code that serves objects, and nothing stays.
       memory::Volume trial(world.ids, pool.room, Owner{Uid{0}, Gid{0}}, 0700, step.now);
       ProbeCheck check{.name = "data path: write in pool " + name, .detail = Bytes(free).to_string() + " free"};

@@ -8,6 +8,7 @@ namespace {
 constexpr std::uint32_t kParentMode = 0755;
 constexpr std::uint32_t kAdminMode = 0700;
 constexpr std::uint32_t kOthersMask = 077;
+constexpr std::chrono::milliseconds kDiskPause{5000};  // somebody has to go and mount it
 
 Error not_a_directory(const std::string& path, EntryType type) {
   return Error{.code = Errc::failed_precondition,
@@ -39,6 +40,12 @@ Result<void> check_admin(const OpContext& op, Backend& backend, Session& session
   }
   if ((attributes.mode & kOthersMask) == 0) return {};
   return session.set_attributes(op, dirs.admin.node, dirs.admin_path, {.mode = kAdminMode});
+}
+
+Result<void> check_ours(const OpContext& op, const Backend& backend, const Site& site, Session& session) {
+  HOMEPORT_TRY(const auto admin, session.lookup(op, session.root().node, backend.config().service.admin_directory));
+  if (!admin) return missing_pool(backend, site.export_path);
+  return {};
 }
 
 Result<void> find_homes(const OpContext& op, Site& site, Session& session, Make make, Directories& dirs) {
@@ -97,6 +104,10 @@ Result<std::optional<Entry>> directory_at(const OpContext& op, Session& session,
 
 Result<Directories> directories(const OpContext& op, Backend& backend, Site& site, Session& session, Make make) {
   if (auto known = site.known.with([](const auto& dirs) { return dirs; })) return *std::move(known);
+  if (make == Make::where_ours) {
+    HOMEPORT_CHECK(check_ours(op, backend, site, session));
+    make = Make::yes;
+  }
   Directories dirs;
   HOMEPORT_CHECK(find_homes(op, site, session, make, dirs));
   HOMEPORT_CHECK(find_admin(op, backend, session, make, dirs));
@@ -105,6 +116,17 @@ Result<Directories> directories(const OpContext& op, Backend& backend, Site& sit
   // One that was only looked at was not checked: it is remembered when it has been.
   if (complete && make == Make::yes) site.known.with([&](auto& known) { known = dirs; });
   return dirs;
+}
+
+Error missing_pool(const Backend& backend, const std::string& export_path) {
+  const std::string admin = Backend::join(export_path, backend.config().service.admin_directory);
+  return Error{.code = Errc::unavailable,
+               .message = "the export " + export_path + " does not hold the administrative directory " + admin +
+                          " that earlier homes were made with: is its disk mounted on the server?",
+               .hint = "mount it; what waits goes on by itself. If a new, empty disk is there on purpose, make " +
+                       admin + " on it (owner root, mode 0700)",
+               .upstream = Upstream{.system = std::string(kMissingPoolSystem)},
+               .retry_after = kDiskPause};
 }
 
 }  // namespace homeport::drivers::nfs

@@ -13,6 +13,7 @@
 #include "drivers/nfs/spaces.h"
 #include "drivers/nfs/trash.h"
 #include "provisioner/base/doc_reader.h"
+#include "provisioner/base/nfs_versions.h"
 
 namespace homeport::drivers {
 namespace nfs {
@@ -30,8 +31,12 @@ Result<Pool> measure(const OpContext& op, Backend& backend, Site& site) {
     HOMEPORT_TRY(const auto dirs, directories(op, backend, site, session, Make::no));
     const bool stands = !dirs.homes.node.handle.empty();
     constexpr std::uint32_t kMake = ACCESS3_MODIFY | ACCESS3_EXTEND;
+    // Asked of the root itself: what is remembered may lie on a disk that is no longer there.
+    const std::string& admin = backend.config().service.admin_directory;
+    HOMEPORT_TRY(const auto ours, session.lookup(op, session.root().node, admin));
     HOMEPORT_TRY(const auto granted, session.access(op, stands ? dirs.homes.node : session.root().node, kMake));
     Pool pool{.name = site.pool->name, .layout = Layout::directory, .writable = (granted & kMake) == kMake};
+    pool.prepared = ours.has_value();
     pool.capacity = Bytes{status.total_bytes};
     pool.free = Bytes{status.free_bytes};
     if (status.total_files > 0) pool.free_files = status.free_files;  // some filesystems do not count
@@ -97,11 +102,10 @@ Result<MountSource> NfsDriver::mount_source(const OpContext& /*op*/, const Objec
   if (view.snapshot) return no_snapshots();
   const auto& client = backend_.config().client;
   const std::string version = view.nfs_version.empty() ? client.version : view.nfs_version;
-  constexpr std::array<std::string_view, 4> kVersions{"3", "4.0", "4.1", "4.2"};
-  if (std::ranges::find(kVersions, version) == kVersions.end()) {
+  if (std::ranges::find(kNfsVersions, version) == kNfsVersions.end()) {
     return Error{.code = Errc::invalid_argument,
-                 .message = "'" + printable(version, 20) + "' is not a version of NFS",
-                 .hint = "use 3, 4.0, 4.1 or 4.2"};
+                 .message = "'" + printable(version, 20) + "' is not a version of NFS that clients are told to mount",
+                 .hint = "use 3, 4.1 or 4.2"};
   }
   std::string path = ref.name;
   if (!ref.imported) {

@@ -133,7 +133,7 @@ Result<std::unique_ptr<Tree>> open_object_tree(const OpContext& op, Backend& bac
   return with_session(op, backend, *site, [&](Session& session) -> Result<Opened> {
     HOMEPORT_TRY(const auto standing, look(op, backend, *site, session, ref.key, ref.name, Make::no));
     HOMEPORT_TRY(auto placed, verify(backend, ref, standing, MarkerRule::may_be_missing));
-    if (!placed) return gone(ref);
+    if (!placed) return gone(backend, *site, standing, ref);
     const bool live = placed->state == ObjectState::live;
     std::string path = Backend::join(live ? standing.dirs.homes_path : standing.dirs.trash_path(), ref.name);
     return Opened(

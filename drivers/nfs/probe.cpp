@@ -72,6 +72,7 @@ class Prober {
   void probe_ports();
   void probe_pool(const PoolConfig& pool);
   void probe_homes(const PoolConfig& pool, Session& session);
+  void ask_rights(const PoolConfig& pool, Session& session);
   void probe_rights(const PoolConfig& pool, Session& session);
   void use_folder(const std::string& pool, Session& session, const Entry& folder, const std::string& path);
   void probe_identity(const std::string& pool, Session& session, const Entry& folder, const std::string& path);
@@ -158,10 +159,7 @@ void Prober::probe_pool(const PoolConfig& pool) {
   add(name, CheckStatus::ok, "the server lets this host mount it");
   if (&pool == &backend_.config().pools.front()) probe_ports();
   probe_homes(pool, **session);
-  if (op_.dry_run) {
-    add("pool " + pool.name + ": rights", CheckStatus::skipped, "a dry run writes nothing");
-    return;
-  }
+  if (op_.dry_run) return ask_rights(pool, **session);
   probe_rights(pool, **session);
 }
 
@@ -191,6 +189,19 @@ void Prober::probe_homes(const PoolConfig& pool, Session& session) {
            : "on the server: chown root:root and chmod 0755, so that nobody can rename or replace another one's home");
 }
 
+// Where nothing may be changed the server is only asked. Its answer is no proof: squashing, quotas and a full disk show
+// when something is really made.
+void Prober::ask_rights(const PoolConfig& pool, Session& session) {
+  constexpr std::uint32_t kMake = ACCESS3_MODIFY | ACCESS3_EXTEND;
+  const auto granted = session.access(op_, session.root().node, kMake);
+  const std::string says =
+      !granted ? "and the server does not say: " + seen(granted.error())
+               : std::string("the server says that it would ") + ((*granted & kMake) == kMake ? "" : "not ") + "let us";
+  add("pool " + pool.name + ": make, give away (chown), write and remove", CheckStatus::skipped,
+      "not tried: the backend is only observed; " + says,
+      "whether homes can be made here is proven by a probe with mode: create or mode: manage");
+}
+
 void Prober::probe_rights(const PoolConfig& pool, Session& session) {
   const std::string name = "pool " + pool.name + ": make a directory";
   const std::string line = export_line_hint(pool.export_path.str(), mount_->source_address());
@@ -206,7 +217,10 @@ void Prober::probe_rights(const PoolConfig& pool, Session& session) {
   const Place folder{.dir = (*home)->node, .dir_path = admin.path(), .name = "probe-" + backend_.nonce()};
   auto made = session.make_directory(op_, folder, {.mode = 0700});
   if (made) {
-    add(name, CheckStatus::ok, "made " + folder.path());
+    const bool fresh = !stands->has_value();
+    add(name, CheckStatus::ok,
+        "made " + folder.path() +
+            (fresh ? "; " + admin.path() + " was not there: no home was made on this disk yet" : ""));
     use_folder(pool.name, session, *made, folder.path());
   } else {
     fail_management(name, made.error(), is_refusal(made.error()) ? "root is squashed or may not write: " + line : line);

@@ -82,6 +82,11 @@ Result<void> check_free(const CreateSpec& spec, const Standing& standing) {
           standing.dirs.markers_path() + "/" + marker_file_name(spec.key)};
 }
 
+// Only the first space of a pool makes the directories that all later ones are recognised by.
+Make make_for(const CreateSpec& spec) {
+  return spec.pool_in_use || spec.known_id ? Make::where_ours : Make::yes;
+}
+
 struct Grown {
   Entry entry;
   bool made = false;  // by this call
@@ -95,7 +100,7 @@ Result<Grown> make_or_adopt(const OpContext& op, Backend& backend, Site& site, S
     auto made = session.make_directory(op, place, {.mode = kClosed});
     if (made) return Grown{.entry = std::move(made).value(), .made = true};
     if (made.error().code != Errc::already_exists) return std::move(made).error();
-    HOMEPORT_TRY(standing, look(op, backend, site, session, spec.key, spec.name, Make::yes));
+    HOMEPORT_TRY(standing, look(op, backend, site, session, spec.key, spec.name, make_for(spec)));
     if (!standing.live) {
       return Error{.code = Errc::conflict, .message = place.path() + " comes and goes: something else works there"};
     }
@@ -127,7 +132,7 @@ Result<Object> read_back(const OpContext& op, Site& site, Session& session, cons
 }
 
 Result<Object> create_on(const OpContext& op, Backend& backend, Site& site, Session& session, const CreateSpec& spec) {
-  HOMEPORT_TRY(auto standing, look(op, backend, site, session, spec.key, spec.name, Make::yes));
+  HOMEPORT_TRY(auto standing, look(op, backend, site, session, spec.key, spec.name, make_for(spec)));
   HOMEPORT_TRY(auto grown, make_or_adopt(op, backend, site, session, spec, standing));
   const std::string path = Backend::join(standing.dirs.homes_path, spec.name);
   if (grown.made && !op.dry_run) {
@@ -174,11 +179,11 @@ Result<void> check_change(const ObjectRef& ref, const Change& change) {
 Result<Object> update_on(const OpContext& op, Backend& backend, Site& site, Session& session, const ObjectRef& ref,
                          const Change& change) {
   HOMEPORT_TRY(const auto standing,
-               look(op, backend, site, session, ref.key, ref.name, change.marker ? Make::yes : Make::no));
+               look(op, backend, site, session, ref.key, ref.name, change.marker ? Make::where_ours : Make::no));
   // Writing the marker is how a lost one comes back.
   const auto rule = change.marker ? MarkerRule::may_be_missing : MarkerRule::must_match;
   HOMEPORT_TRY(auto placed, verify(backend, ref, standing, rule));
-  if (!placed) return gone(ref);
+  if (!placed) return gone(backend, site, standing, ref);
   const bool live = placed->state == ObjectState::live;
   if (!live && (change.owner || change.mode)) {
     return Error{.code = Errc::failed_precondition, .message = "space " + ref.key.str() + " is in the trash"};

@@ -99,7 +99,8 @@ Object to_object(const Site& site, const Directories& dirs, const SpaceKey& key,
   return object;
 }
 
-Error gone(const ObjectRef& ref) {
+Error gone(const Backend& backend, const Site& site, const Standing& standing, const ObjectRef& ref) {
+  if (standing.dirs.admin.node.handle.empty()) return missing_pool(backend, site.export_path);
   return Error{.code = Errc::not_found,
                .message = "there is no " + printable(ref.name) + " in pool " + printable(ref.pool, 60) +
                           ", live or in the trash"};

@@ -30,7 +30,8 @@ Result<std::optional<Placed>> verify(const Backend& backend, const ObjectRef& re
                                      MarkerRule rule);
 
 [[nodiscard]] Object to_object(const Site& site, const Directories& dirs, const SpaceKey& key, const Placed& placed);
-[[nodiscard]] Error gone(const ObjectRef& ref);
+// not_found; or missing_pool() when nothing of ours stands on the export.
+[[nodiscard]] Error gone(const Backend& backend, const Site& site, const Standing& standing, const ObjectRef& ref);
 // The key in prefix + key; nullopt: not one of our names.
 [[nodiscard]] std::optional<SpaceKey> key_of(const Backend& backend, std::string_view name);
 

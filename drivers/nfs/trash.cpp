@@ -26,9 +26,9 @@ Place place_in(const Entry& dir, const std::string& dir_path, const std::string&
 }
 
 Result<Object> retire_on(const OpContext& op, Backend& backend, Site& site, Session& session, const ObjectRef& ref) {
-  HOMEPORT_TRY(auto standing, look(op, backend, site, session, ref.key, ref.name, Make::yes));
+  HOMEPORT_TRY(auto standing, look(op, backend, site, session, ref.key, ref.name, Make::where_ours));
   HOMEPORT_TRY(auto placed, verify(backend, ref, standing, MarkerRule::must_match));
-  if (!placed) return gone(ref);
+  if (!placed) return gone(backend, site, standing, ref);
   const auto& dirs = standing.dirs;
   if (placed->state == ObjectState::trashed) return to_object(site, dirs, ref.key, *placed);
   // RENAME replaces an empty directory without a word.
@@ -49,7 +49,7 @@ Result<Object> retire_on(const OpContext& op, Backend& backend, Site& site, Sess
 }
 
 Result<Object> undelete_on(const OpContext& op, Backend& backend, Site& site, Session& session, const ObjectRef& ref) {
-  HOMEPORT_TRY(auto standing, look(op, backend, site, session, ref.key, ref.name, Make::yes));
+  HOMEPORT_TRY(auto standing, look(op, backend, site, session, ref.key, ref.name, Make::where_ours));
   // Looked at first: what took its place has another id, which verify() would call a mismatch.
   const bool waits = standing.trashed && object_id(standing.trashed->attributes) == ref.id;
   if (waits && standing.live) {
@@ -59,7 +59,7 @@ Result<Object> undelete_on(const OpContext& op, Backend& backend, Site& site, Se
         .hint = "move away what stands there, then undelete again"};
   }
   HOMEPORT_TRY(auto placed, verify(backend, ref, standing, MarkerRule::must_match));
-  if (!placed) return gone(ref);
+  if (!placed) return gone(backend, site, standing, ref);
   const auto& dirs = standing.dirs;
   if (placed->state == ObjectState::trashed) {
     HOMEPORT_CHECK(session.rename(op, place_in(dirs.trash, dirs.trash_path(), ref.name),
@@ -213,7 +213,7 @@ Result<void> remove_marker(const OpContext& op, Session& session, const Standing
 }
 
 Result<PurgeStep> purge_on(const OpContext& op, Backend& backend, Site& site, Session& session, const ObjectRef& ref) {
-  HOMEPORT_TRY(auto standing, look(op, backend, site, session, ref.key, ref.name, Make::yes));
+  HOMEPORT_TRY(auto standing, look(op, backend, site, session, ref.key, ref.name, Make::where_ours));
   HOMEPORT_TRY(const auto placed, verify(backend, ref, standing, MarkerRule::must_match));
   if (!placed) {
     HOMEPORT_CHECK(remove_marker(op, session, standing, ref));

@@ -373,7 +373,9 @@ void Administration::probe(const Caller& caller, std::string_view name,
     return;
   }
   auto work = [this, backend = *backend](const OpContext& op) -> Result<drivers::ProbeReport> {
-    HOMEPORT_TRY(auto report, backend->driver().probe(op));
+    OpContext looking = op;
+    looking.dry_run = backend->spec().mode == BackendMode::observe;
+    HOMEPORT_TRY(auto report, backend->driver().probe(looking));
     backend->note_probe(report, p_.clock.now());
     return report;
   };
@@ -463,6 +465,10 @@ std::vector<Finding> Administration::doctor() const {
       out.push_back({.level = "warning",
                      .what = "backend " + record.name + " is paused: " + record.pause_text,
                      .hint = "`homeport backend resume " + record.name + "`"});
+    for (const auto& [pool, why] : health.troubled)
+      out.push_back({.level = "error",
+                     .what = why,
+                     .hint = "mount it there; waiting operations and logins then go on by themselves"});
     if (health.management == Reachability::unreachable) {
       out.push_back({.level = "error",
                      .what = "backend " + record.name + " does not answer: " + health.last_error,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "provisioner/base/log.h"
@@ -23,9 +24,9 @@ Backend::Backend(BackendSpec spec, std::unique_ptr<drivers::StorageDriver> drive
 
 void Backend::note(const std::function<void(BackendHealth&)>& change) {
   const bool turned = health_.with([&](BackendHealth& h) {
-    const auto before = std::pair(h.management, h.data);
+    const auto before = std::tuple(h.management, h.data, h.troubled);
     change(h);
-    return before != std::pair(h.management, h.data);
+    return before != std::tuple(h.management, h.data, h.troubled);
   });
   if (turned) reachability_changes_->fetch_add(1, std::memory_order_acq_rel);
 }
@@ -77,6 +78,18 @@ void Backend::note_probe(const drivers::ProbeReport& report, WallTime now) {
 void Backend::note_pools(std::vector<drivers::Pool> pools, WallTime now) {
   note_success(now);
   note([&](BackendHealth& h) { h.pools = std::move(pools); });
+}
+
+void Backend::note_troubled(std::map<std::string, std::string> troubled) {
+  const auto before = health().troubled;
+  for (const auto& [pool, why] : troubled) {
+    if (!before.contains(pool))
+      log::error("pool is not served", {{"backend", spec_.name.str()}, {"pool", pool}, {"why", why}});
+  }
+  for (const auto& [pool, why] : before) {
+    if (!troubled.contains(pool)) log::info("pool is served again", {{"backend", spec_.name.str()}, {"pool", pool}});
+  }
+  note([&](BackendHealth& h) { h.troubled = std::move(troubled); });
 }
 
 void Backends::follow_catalog() {

@@ -29,11 +29,13 @@ struct BackendHealth {
   std::string last_error{};
   std::optional<WallTime> last_contact{};
   std::vector<drivers::Pool> pools{};  // as last seen
+  // Pools that nobody can be served from although the server answers, and why.
+  std::map<std::string, std::string> troubled{};
 };
 
 class Backend {
  public:
-  // `reachability_changes` is counted up whenever one of the two reachabilities changes.
+  // `reachability_changes` is counted up whenever one of the two reachabilities, or what is troubled, changes.
   Backend(BackendSpec spec, std::unique_ptr<drivers::StorageDriver> driver,
           std::shared_ptr<std::atomic<std::uint64_t>> reachability_changes);
 
@@ -47,6 +49,7 @@ class Backend {
   void note_failure(const Error& error, WallTime now);
   void note_probe(const drivers::ProbeReport& report, WallTime now);
   void note_pools(std::vector<drivers::Pool> pools, WallTime now);
+  void note_troubled(std::map<std::string, std::string> troubled);
   // A light look at the server failed for lack of an answer.
   void note_lost(const Error& error, bool data_too);
 

@@ -377,6 +377,15 @@ std::vector<SpacePtr> Catalog::spaces(bool all) const {
   return out;
 }
 
+bool Catalog::pool_in_use(std::string_view backend, std::string_view pool) const {
+  const std::shared_lock lock(mutex_);
+  return std::any_of(image_->spaces.begin(), image_->spaces.end(), [&](const auto& row) {
+    const auto& space = *row.second;
+    const bool made = !space.imported && !space.backend_id.empty() && !space.label().empty();
+    return made && space.backend == backend && space.pool == pool;
+  });
+}
+
 std::optional<std::string> Catalog::open_operation(std::string_view space) const {
   const std::shared_lock lock(mutex_);
   const auto at = image_->open_operations.find(space);

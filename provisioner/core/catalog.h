@@ -46,6 +46,8 @@ class Catalog {
   [[nodiscard]] SpacePtr space_by_label(std::string_view label) const;
   // In key order; spaces that are purged, failed or released only with `all`.
   [[nodiscard]] std::vector<SpacePtr> spaces(bool all = false) const;
+  // Did we make something in this pool that is not purged? Cheap where the answer is yes.
+  [[nodiscard]] bool pool_in_use(std::string_view backend, std::string_view pool) const;
   [[nodiscard]] std::optional<std::string> open_operation(std::string_view space) const;
   // A live space at this path of the backend, above it or below it; null: the place is nobody's.
   [[nodiscard]] SpacePtr space_around(std::string_view backend, const AbsolutePath& path) const;

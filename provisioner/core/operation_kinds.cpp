@@ -41,6 +41,7 @@ Result<std::string> create_step(StepContext& c) {
                            .marker = marker_of(c.space, c.catalog)};
   if (quota) spec.quota = Bytes{*c.space.quota_bytes};
   if (!c.space.backend_id.empty()) spec.known_id = c.space.backend_id;
+  spec.pool_in_use = c.catalog.pool_in_use(c.space.backend, c.space.pool);
   HOMEPORT_TRY(const auto object, c.driver.create(c.op, spec).context(space_words(c.space, c.catalog)));
   HOMEPORT_CHECK(take_over(c.op, c.driver, object, c.space));
   return "id " + object.ref.id + " at " + object.path;

@@ -83,6 +83,24 @@ void Provisioner::take_care(const std::stop_token& stop) {
   } while (env_.clock.sleep_for(kLookEvery, stop));
 }
 
+namespace {
+
+// A pool that we made spaces in and that holds nothing of ours: the server shows an empty directory where its disk
+// should be mounted. Nothing is made there, and nobody is sent there.
+std::map<std::string, std::string> troubled_pools(const Catalog& catalog, const std::string& backend,
+                                                  std::vector<drivers::Pool>& pools) {
+  std::map<std::string, std::string> out;
+  for (auto& pool : pools) {
+    if (pool.prepared || !catalog.pool_in_use(backend, pool.name)) continue;
+    pool.writable = false;
+    out.emplace(pool.name, "pool " + pool.name + " of backend " + backend +
+                               " holds nothing of what was made in it: is its disk mounted on the server?");
+  }
+  return out;
+}
+
+}  // namespace
+
 void Provisioner::look_at(const BackendPtr& backend) {
   const auto record = catalog_.backend(backend->spec().name.str());
   if (record && record->paused) return;
@@ -93,7 +111,9 @@ void Provisioner::look_at(const BackendPtr& backend) {
         const OpContext op{.request_id = "health", .deadline = env_.clock.mono() + kLookTime, .stop = job_stop};
         auto pools = backend->driver().pools(op);
         if (pools) {
+          auto troubled = troubled_pools(catalog_, backend->spec().name.str(), *pools);
           backend->note_pools(std::move(*pools), env_.clock.now());
+          backend->note_troubled(std::move(troubled));
         } else if (pools.error().code == Errc::unavailable || pools.error().code == Errc::timed_out) {
           backend->note_lost(pools.error(), backend->driver().info()->management_is_data);
         } else {

@@ -176,6 +176,14 @@ void add_health(const Backends& backends, const Catalog& catalog, const SpaceRec
                             .level = render::NoticeLevel::error,
                             .text = "The storage that holds your home does not answer. Your files are safe; please try "
                                     "again in a few minutes."});
+  } else if (health.troubled.contains(home.pool)) {
+    // A mount would succeed and show an empty directory, or fail: neither is this person's home.
+    spec.state = render::SpecState::blocked;
+    spec.status_hint = 503;
+    spec.notices.push_back({.code = "storage-missing",
+                            .level = render::NoticeLevel::error,
+                            .text = "The storage server does not show the disk that holds your home. The "
+                                    "administrators see the same; please try again in a few minutes."});
   } else if (health.management == Reachability::unreachable) {
     spec.notices.push_back(
         {.code = "storage-management-down",

@@ -1,4 +1,5 @@
 """Storage that goes away at the wrong moment, and two services on one state: a real NFS server, the real homeportd."""
+import json
 import os
 import signal
 import threading
@@ -41,6 +42,58 @@ class OutageTest(nfs_support.NfsTest):
         def served():
             return daemon.call("POST", "/v1/mountspecs", {"hub": "main", "user": "alice"}).status == 200
         support.wait_until(served, "logins are served again", 60)
+
+    def swap_disks(self):
+        """The export shows what lay at .../the-other-disk (at first: nothing), and the other way round."""
+        shown = self.nfs.directories["/homes"].rstrip("/")
+        other, third = shown + "-the-other-disk", shown + "-third"
+        os.makedirs(other, exist_ok=True)
+        self.nfs.order("stop")
+        try:
+            os.rename(shown, third)
+            os.rename(other, shown)
+            os.rename(third, other)
+        finally:
+            self.nfs.order("start")
+
+    def test_a_server_without_its_disk_gets_no_homes_and_serves_none(self):
+        daemon = self.start_daemon(nfs_support.config(self.nfs, "diskless"))
+        self.assertIn(self.ensure(daemon, "alice", 3001).status, (200, 201))
+        self.assertIn(self.ensure(daemon, "old", 3009).status, (200, 201))
+        self.assertEqual(daemon.call("POST", "/v1/homes/old/retire?wait=20").status, 200)
+        def login():
+            return daemon.call("POST", "/v1/mountspecs", {"hub": "main", "user": "alice"})
+        self.assertEqual(login().status, 200)
+        self.swap_disks()
+        try:
+            def told():
+                answer = login()
+                return answer if "storage-missing" in answer.text else None
+            answer = support.wait_until(told, "the empty export is noticed", 60)
+            self.assertEqual(answer.status, 503, answer)
+            pending = self.ensure(daemon, "bob", 3002, wait=2)
+            self.assertEqual(pending.status, 202, pending)
+            purged = daemon.call("POST", "/v1/homes/old/purge?wait=2", {"confirm": "old"})
+            self.assertEqual(purged.status, 202, purged)
+            operations = [o.body["operation"]["id"] for o in (pending, purged)]
+            waiting = daemon.call("GET", f"/v1/operations/{operations[0]}").body
+            self.assertEqual(waiting["state"], "waiting", waiting)
+            self.assertIn("is its disk mounted", json.dumps(waiting))
+            self.assertEqual(os.listdir(self.nfs.directories["/homes"]), [])
+            findings = daemon.call("GET", "/v1/doctor").body["findings"]
+            self.assertTrue(any("is its disk mounted" in f["what"] for f in findings), findings)
+            pool = daemon.call("GET", "/v1/backends/lab").body["pools"][0]
+            self.assertFalse(pool["writable"], pool)
+            self.assertIn("is its disk mounted", pool["trouble"])
+        finally:
+            self.swap_disks()
+        for operation in operations:
+            support.wait_until(lambda: daemon.call("GET", f"/v1/operations/{operation}").body["state"] == "succeeded",
+                               "the operation goes on by itself", 90)
+        self.assertEqual(len(self.homes_on_disk("diskless")), 2)
+        self.assertIn(daemon.call("GET", "/v1/homes/alice").body["backend_name"], self.homes_on_disk("diskless"))
+        support.wait_until(lambda: login().status == 200, "logins are served again", 60)
+        self.assertIsNone(daemon.call("GET", "/v1/backends/lab").body["pools"][0]["trouble"])
 
     def test_a_hanging_server_hurts_only_itself(self):
         more = "  - {name: other, kind: memory, pools: [{name: homes}]}\n"

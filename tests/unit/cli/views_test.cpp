@@ -34,6 +34,15 @@ TEST_P(Views, LookAsTheyShallAndFit80Columns) {
   homeport::testing::expect_golden(text, "cli/" + GetParam().name + ".txt");
 }
 
+TEST(BackendView, SaysWhyAPoolIsNotServed) {
+  auto backend = Json::parse(kBackend);
+  backend["pools"][0]["trouble"] = "pool homes holds nothing: is its disk mounted?";
+  const auto now = parse_time("2026-11-20T08:00:00Z").value();
+  EXPECT_NE(backend_view(backend, {.width = 80}, now).find("is its disk mounted?"), std::string::npos);
+  backend["pools"][0]["trouble"] = nullptr;
+  EXPECT_EQ(backend_view(backend, {.width = 80}, now), backend_view(Json::parse(kBackend), {.width = 80}, now));
+}
+
 std::string list_of(const std::string& item) {
   return R"({"items":[)" + item + R"(],"next":null})";
 }

@@ -59,6 +59,84 @@ TEST_F(NfsTroubleTest, ProbeKeepsTheAdministrativeDirectoryThatWasThere) {
   EXPECT_EQ(names_below(disk()), before);
 }
 
+TEST_F(NfsTroubleTest, ProbeOfAnObservedBackendChangesNothing) {
+  ASSERT_NO_FATAL_FAILURE(serve());
+  const auto times = [&] {
+    const auto now = attributes(disk());
+    return std::pair(now.st_mtim.tv_sec * 1'000'000'000L + now.st_mtim.tv_nsec,
+                     now.st_ctim.tv_sec * 1'000'000'000L + now.st_ctim.tv_nsec);
+  };
+  const auto before = times();
+  auto looking = op();
+  looking.dry_run = true;
+  const auto report = driver_->probe(looking);
+  ASSERT_OK(report);
+  EXPECT_TRUE(report->management_ok && report->data_ok) << text(*report);
+  EXPECT_EQ(times(), before);  // nothing was made, also not for a moment
+  const auto* rights = check(*report, "chown");
+  ASSERT_NE(rights, nullptr);
+  EXPECT_EQ(rights->status, CheckStatus::skipped);
+  EXPECT_NE(rights->detail.find("not tried: the backend is only observed"), std::string::npos) << text(*report);
+  EXPECT_NE(rights->detail.find("would let us"), std::string::npos) << text(*report);
+  // What can be seen without a change is seen.
+  EXPECT_EQ(check(*report, "source port")->status, CheckStatus::ok) << text(*report);
+  EXPECT_EQ(check(*report, "clients' address")->status, CheckStatus::ok) << text(*report);
+}
+
+TEST_F(NfsTroubleTest, AnEmptyExportWhereHomesStoodIsNotTakenForANewPool) {
+  ASSERT_NO_FATAL_FAILURE(serve());
+  const auto first = driver_->create(op(), spec(1));
+  ASSERT_OK(first);
+  const auto third = driver_->create(op(), spec(3));
+  ASSERT_OK(third);
+  ASSERT_OK(driver_->retire(op(), third->ref));
+  const auto pool = [&] {
+    const auto pools = driver_->pools(op());
+    EXPECT_OK(pools);
+    return pools ? pools->front() : Pool{.name = {}};
+  };
+  EXPECT_TRUE(pool().prepared);
+  // The server comes back without its data disk.
+  const fs::path shown = server_->directory(kExport);
+  const fs::path away = shown.parent_path() / "the-disk";
+  server_->stop();
+  fs::rename(shown, away);
+  fs::create_directory(shown);
+  ASSERT_OK(server_->restart());
+  auto second = spec(2);
+  second.pool_in_use = true;
+  const auto refused = driver_->create(op(), second);
+  ASSERT_ERRC(refused, Errc::unavailable);
+  EXPECT_NE(refused.error().message.find("is its disk mounted"), std::string::npos) << refused.error().to_string();
+  EXPECT_NE(refused.error().hint.find("/export/homes/.homeport"), std::string::npos) << refused.error().to_string();
+  EXPECT_FALSE(pool().prepared);
+  // Nor is a known space taken for gone, least of all for purged.
+  EXPECT_ERRC(driver_->update(op(), first->ref, {.marker = Marker{.key = key(1), .id = {}}}), Errc::unavailable);
+  EXPECT_ERRC(driver_->update(op(), first->ref, {.mode = 0750}), Errc::unavailable);
+  EXPECT_ERRC(driver_->retire(op(), first->ref), Errc::unavailable);
+  EXPECT_ERRC(driver_->undelete(op(), third->ref), Errc::unavailable);
+  EXPECT_ERRC(driver_->purge(op(), third->ref, std::nullopt), Errc::unavailable);
+  // A driver that has seen nothing yet comes to the same.
+  EXPECT_ERRC(make(section())->create(op(), second), Errc::unavailable);
+  EXPECT_TRUE(fs::is_empty(disk()));
+  // The disk is back.
+  server_->stop();
+  fs::remove(shown);
+  fs::rename(away, shown);
+  ASSERT_OK(server_->restart());
+  EXPECT_OK(driver_->create(op(), second));
+  EXPECT_TRUE(pool().prepared);
+  EXPECT_TRUE(fs::exists(home(1)) && fs::exists(home(2)));
+  EXPECT_EQ(purge_all(third->ref), 1);
+  // On purpose: an admin makes the directory on a new disk.
+  fs::remove_all(disk(".homeport"));
+  fs::remove_all(disk("homes"));
+  fs::create_directory(disk(".homeport"));
+  auto fourth = spec(4);
+  fourth.pool_in_use = true;
+  EXPECT_OK(driver_->create(op(), fourth));
+}
+
 TEST_F(NfsTroubleTest, ProbeFindsASquashedRoot) {
   ASSERT_NO_FATAL_FAILURE(serve({{.path = kExport, .squash = "Root_Squash"}}));
   auto report = driver_->probe(op());
