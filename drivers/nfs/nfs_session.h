@@ -97,7 +97,7 @@ class Session {
   Result<Entry> made(const OpContext& op, const Place& place, std::optional<Node> node,
                      std::optional<EntryAttributes> attributes);
   std::vector<Result<ListPage>> list_once(const OpContext& op, std::span<const ListRequest> requests);
-  void complete(const OpContext& op, const Node& dir, std::vector<Entry>& entries, std::vector<bool>& known);
+  Result<void> complete(const OpContext& op, const Node& dir, std::vector<Entry>& entries, std::vector<bool>& known);
 
   Reach reach_;
   std::string export_path_;

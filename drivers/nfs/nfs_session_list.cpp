@@ -66,15 +66,15 @@ RawPage page_from(const READDIRPLUS3resok& ok, const Position& from) {
                             .node = std::move(node).value_or(Node{}),
                             .attributes = attributes.value_or(EntryAttributes{})});
   }
-  // No entries and not the end: a server that cannot go on would otherwise be asked for ever.
-  if (ok.reply.entries == nullptr) page.end = true;
   return page;
 }
 
 }  // namespace
 
-// Names that came without attributes or handle are looked up, all at once; those that are gone meanwhile drop out.
-void Session::complete(const OpContext& op, const Node& dir, std::vector<Entry>& entries, std::vector<bool>& known) {
+// Names that came without attributes or handle are looked up, all at once; those that are gone meanwhile drop out. What
+// could not be asked for is not gone: then the listing fails.
+Result<void> Session::complete(const OpContext& op, const Node& dir, std::vector<Entry>& entries,
+                               std::vector<bool>& known) {
   std::vector<NameRequest> missing;
   std::vector<std::size_t> at;
   for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -82,10 +82,11 @@ void Session::complete(const OpContext& op, const Node& dir, std::vector<Entry>&
     missing.push_back({.dir = dir, .name = entries[i].name});
     at.push_back(i);
   }
-  if (missing.empty()) return;
+  if (missing.empty()) return {};
   auto found = lookup(op, missing);
   for (std::size_t i = 0; i < found.size(); ++i) {
-    if (!found[i] || !*found[i]) continue;
+    if (!found[i]) return std::move(found[i]).error();
+    if (!*found[i]) continue;
     entries[at[i]] = **std::move(found[i]);
     known[at[i]] = true;
   }
@@ -96,6 +97,7 @@ void Session::complete(const OpContext& op, const Node& dir, std::vector<Entry>&
     ++kept;
   }
   entries.resize(kept);
+  return {};
 }
 
 std::vector<Result<ListPage>> Session::list_once(const OpContext& op, std::span<const ListRequest> requests) {
@@ -125,7 +127,14 @@ std::vector<Result<ListPage>> Session::list_once(const OpContext& op, std::span<
                      .take = [&raw, i, at = *position, this](const void* answer) -> Result<void> {
                        const auto& result = *static_cast<const READDIRPLUS3res*>(answer);
                        if (result.status != NFS3_OK) return nfs_error(result.status, "READDIRPLUS in " + export_path_);
-                       raw[i] = page_from(result.READDIRPLUS3res_u.resok, at);
+                       const auto& ok = result.READDIRPLUS3res_u.resok;
+                       // A server that cannot go on would be asked for ever, and what is missing taken for gone.
+                       if (ok.reply.entries == nullptr && ok.reply.eof == 0) {
+                         return Error{.code = Errc::unavailable,
+                                      .message = "READDIRPLUS in " + export_path_ +
+                                                 ": the server gives no more entries, nor says that it was all"};
+                       }
+                       raw[i] = page_from(ok, at);
                        return {};
                      }});
   }
@@ -136,7 +145,10 @@ std::vector<Result<ListPage>> Session::list_once(const OpContext& op, std::span<
       pages[i] = std::move(calls[at].outcome).error();
       continue;
     }
-    complete(op, requests[i].directory, raw[i].entries, raw[i].known);
+    if (auto whole = complete(op, requests[i].directory, raw[i].entries, raw[i].known); !whole) {
+      pages[i] = std::move(whole).error();
+      continue;
+    }
     ListPage page{.entries = std::move(raw[i].entries)};
     if (!raw[i].end) page.next = to_cursor(raw[i].next);
     pages[i] = std::move(page);

@@ -163,7 +163,8 @@ Result<void> Ganesha::write_exports() {
 void Ganesha::write_configuration() const {
   std::ofstream out(root_ / "ganesha.conf", std::ios::trunc);
   out << "NFS_CORE_PARAM {\n  NFS_Port = " << port_ << ";\n  MNT_Port = " << mount_port_
-      << ";\n  Bind_addr = 127.0.0.1;\n  Enable_NLM = false;\n  Enable_RQUOTA = false;\n  Enable_UDP = false;\n"
+      << ";\n  Bind_addr = " << options_.address
+      << ";\n  Enable_NLM = false;\n  Enable_RQUOTA = false;\n  Enable_UDP = false;\n"
       << "  Protocols = " << options_.protocols << ";\n  mount_path_pseudo = true;\n}\n"
       << "NFSv4 { Graceless = true; Only_Numeric_Owners = true; RecoveryRoot = " << (root_ / "recovery").string()
       << "; }\nNFS_KRB5 { Active_krb5 = false; }\n"

@@ -28,8 +28,9 @@ struct GaneshaExport {
 };
 
 struct GaneshaOptions {
-  std::string protocols = "3,4";  // "4": a server without NFSv3
-  bool attribute_cache = true;    // false: changes made on its disk behind its back are seen at once
+  std::string protocols = "3,4";      // "4": a server without NFSv3
+  bool attribute_cache = true;        // false: changes made on its disk behind its back are seen at once
+  std::string address = "127.0.0.1";  // where it listens
 };
 
 class Ganesha {
