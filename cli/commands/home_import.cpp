@@ -137,7 +137,7 @@ void add_import_command(const Noun& noun) {
            "{escaped_user} (KubeSpawner's older and DockerSpawner's way), {legacy_escaped_user} (DockerSpawner before "
            "12), {safe_user} (KubeSpawner 7), {tljh_user}, and {hub}. --map names a CSV file with the columns "
            "user,path[,uid][,gid][,class][,quota] instead.",
-       .example = "homeport home import --backend nas --base /export/home --match '{user}' --dry-run\n"
+       .example = "homeport home import --backend nas --base /home --match '{user}' --dry-run\n"
                   "homeport home import --backend nas --base /home --match 'jupyter-{tljh_user}'\n"
                   "homeport home import --backend nas --map users.csv --failures failed.csv",
        .takes_realm = true},

@@ -135,6 +135,12 @@ constexpr const char* kDryRun =
 "calls":["MKDIR /export/homes/hp-h-0123456789abcdef","SETATTR /export/homes/hp-h-0123456789abcdef uid=1001 gid=1001 mode=0700"],
 "notes":["the quota is measured, not enforced"],"result":null})j";
 
+constexpr const char* kFleetPlan = R"({"summary":{"import":2,"known":1,"unmatched":1,"refused":3},"entries":[
+  {"path":"/export/home/alice","user":"alice","uid":1001,"gid":1001,"mode":"0700","class":"std","quota_bytes":null,"verdict":"import","reason":null,"why":null},
+  {"path":"/export/home/left","user":"left","uid":1005,"gid":1005,"mode":"0700","class":null,"quota_bytes":null,"verdict":"refused","reason":"uid-taken","why":"uid 1005 owns several of these homes"},
+  {"path":"/export/home/right","user":"right","uid":1005,"gid":1005,"mode":"0700","class":null,"quota_bytes":null,"verdict":"refused","reason":"uid-taken","why":"uid 1005 owns several of these homes"},
+  {"path":"/export/home/a\u001b[2Jb","user":null,"uid":1007,"gid":1007,"mode":"0700","class":null,"quota_bytes":null,"verdict":"refused","reason":"odd-name","why":"the path holds control characters"},
+  {"path":"/export/home/lost+found","user":null,"uid":0,"gid":0,"mode":"0700","class":null,"quota_bytes":null,"verdict":"unmatched","reason":null,"why":"does not fit jupyter-{user}"}]})";
 constexpr const char* kImportPreview =
     R"j({"dry_run":true,"preview":{"path":"/export/genomes","export":"/export","backend_id":"fs2:2",
 "owner":{"uid":0,"gid":100},"mode":"0755","entries":{"counted":100000,"complete":false,"files":90000,"directories":9000,"symlinks":990,

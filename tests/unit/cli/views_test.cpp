@@ -63,7 +63,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"rules", rules_view, kRules}, Case{"renderers", renderers_view, kRenderers},
         Case{"findings", findings_view, kFindings}, Case{"changes", changes_view, kChanges},
         Case{"spec", spec_view, kSpec}, Case{"dry_run", dry_run_view, kDryRun},
-        Case{"import_preview", import_preview_view, kImportPreview}, Case{"no_homes", homes_view, list_of("")},
+        Case{"import_preview", import_preview_view, kImportPreview}, Case{"fleet_plan", fleet_plan_view, kFleetPlan}, Case{"no_homes", homes_view, list_of("")},
         Case{"no_findings", findings_view, R"({"findings":[]})"}, Case{"no_changes", changes_view, R"({"changes":[]})"},
         Case{"empty_object", space_view, "{}"}, Case{"empty_backend", backend_view, "{}"},
         Case{"empty_spec", spec_view, "{}"}, Case{"empty_operation", operation_view, "{}"}),
