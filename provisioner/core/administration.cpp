@@ -347,6 +347,14 @@ Result<store::BackendRecord> flag_backend(Homes::Parts& p, const Caller& caller,
 }  // namespace
 
 Result<store::BackendRecord> Administration::pause(const Caller& caller, std::string_view backend, std::string text) {
+  // It becomes a notice of every spec on this backend.
+  if (auto valid =
+          render::validate(render::Notice{.code = "backend-paused", .level = render::NoticeLevel::error, .text = text});
+      !valid) {
+    auto error = std::move(valid).error();
+    error.hint = "say in one line of at most 300 characters what people should be told while the backend is paused";
+    return error;
+  }
   return flag_backend(p_, caller, backend, "backend.pause", [&](store::BackendRecord& r) {
     r.paused = true;
     r.pause_text = text;

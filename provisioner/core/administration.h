@@ -35,6 +35,7 @@ class Administration {
   // whose mount source is another one now. Gives how many. No backend is called. Also done by apply().
   Result<std::size_t> refresh_mount_sources();
 
+  // `text` is what people read: errors as for a notice's text (one line, at most 300 characters), pointer "/text".
   Result<store::BackendRecord> pause(const Caller& caller, std::string_view backend, std::string text);
   Result<store::BackendRecord> resume(const Caller& caller, std::string_view backend);
   Result<store::BackendRecord> set_drained(const Caller& caller, std::string_view backend, bool drained);
