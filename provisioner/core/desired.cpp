@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "provisioner/core/class_check.h"
+
 namespace homeport::core {
 namespace {
 
@@ -157,10 +159,8 @@ std::optional<BackendSpec> read_backend(DocReader& in, const drivers::DriverFact
 std::optional<ClassSpec> read_class(DocReader& in) {
   const auto name = in.required("name", &Slug::parse);
   const auto backend = in.required("backend", &Slug::parse);
-  if (!name || !backend) {
-    return std::nullopt;
-  }
-  ClassSpec klass{.name = *name, .backend = *backend};
+  static const Slug unnamed = Slug::parse("unnamed").value();  // the rest is read anyway: every problem at once
+  ClassSpec klass{.name = name.value_or(unnamed), .backend = backend.value_or(unnamed)};
   klass.layout = in.choice("layout", {"directory", "filesystem"}, "directory");
   klass.pool = in.text("pool", "");
   klass.default_quota = in.optional_bytes("default_quota");
@@ -194,7 +194,9 @@ std::optional<ClassSpec> read_class(DocReader& in) {
   read_percents(in, klass);
   klass.environment = in.text_map("environment");
   klass.labels = in.text_map("labels");
+  check_class(in, klass);
   in.finish();
+  if (!name || !backend) return std::nullopt;
   return klass;
 }
 

@@ -87,6 +87,7 @@ struct Desired {
 [[nodiscard]] Desired read_desired(DocReader& in, const drivers::DriverFactory& factory);
 // One part of it, for API bodies and for rows read back from the store.
 [[nodiscard]] std::optional<BackendSpec> read_backend(DocReader& in, const drivers::DriverFactory& factory);
+// A class that could never give a valid mount spec is a problem too (class_check.h).
 [[nodiscard]] std::optional<ClassSpec> read_class(DocReader& in);
 [[nodiscard]] std::optional<RuleSpec> read_rule(DocReader& in);
 

@@ -235,6 +235,15 @@ TEST_F(HandlersTest, TheDesiredDocumentIsYamlOrJsonAndItsProblemsHaveLines) {
   EXPECT_EQ(wrong.status, 400U);
   EXPECT_THAT(std::string(wrong.text()), HasSubstr("line 2"));
   EXPECT_THAT(std::string(wrong.text()), HasSubstr("line 4"));
+  const auto useless = send("POST", "/v1/plan",
+                            "classes:\n- name: c\n  backend: lab\n  home_target: /etc/x\n  environment:\n    foo: x\n"
+                            "  labels: {'': x}\n  identity:\n    umask: '999'\n",
+                            "admin", yaml);
+  EXPECT_EQ(useless.status, 400U);
+  for (const char* place : {"line 4: /classes/0/home_target: '/etc/x' belongs to the system",
+                            "line 6: /classes/0/environment/foo: is not a variable name",
+                            "line 7: /classes/0/labels/: has no name", "line 9: /classes/0/identity/umask"})
+    EXPECT_THAT(std::string(useless.text()), HasSubstr(place));
   const auto same = ask("POST", "/v1/apply?dry_run=true", standard());
   for (const auto& change : same["changes"]) EXPECT_EQ(change["action"], "keep") << change.dump();
 }
