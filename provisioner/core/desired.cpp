@@ -123,6 +123,10 @@ void refuse_doubles(DocReader& in, std::string_view list, const std::vector<T>& 
 
 }  // namespace
 
+std::string GrantSpec::words() const {
+  return dataset.str() + " to " + subject_kind + (subject.empty() ? "" : " " + subject);
+}
+
 std::string_view backend_mode_name(BackendMode mode) {
   switch (mode) {
     case BackendMode::observe: return "observe";
@@ -260,13 +264,15 @@ Desired read_desired(DocReader& in, const drivers::DriverFactory& factory) {
     }
     ++i;
   }
+  if (in.has("grants")) out.grants.emplace();
   for (auto& item : in.objects("grants")) {
-    if (auto spec = read_grant(item)) out.grants.push_back(std::move(*spec));
+    if (auto spec = read_grant(item)) out.grants->push_back(std::move(*spec));
   }
   in.finish();
   refuse_doubles(in, "backends", out.backends, [](const BackendSpec& b) { return b.name.str(); });
   refuse_doubles(in, "classes", out.classes, [](const ClassSpec& c) { return c.name.str(); });
   refuse_doubles(in, "rules", out.rules, [](const RuleSpec& r) { return r.name.str(); });
+  if (out.grants) refuse_doubles(in, "grants", *out.grants, [](const GrantSpec& g) { return g.words(); });
   return out;
 }
 

@@ -74,13 +74,14 @@ struct GrantSpec {
   std::string subject_kind;  // user | group | everyone
   std::string subject{};
   std::string access = "ro";
+  [[nodiscard]] std::string words() const;  // "imagenet to group staff"
 };
 
 struct Desired {
   std::vector<BackendSpec> backends{};
   std::vector<ClassSpec> classes{};
-  std::vector<RuleSpec> rules{};
-  std::vector<GrantSpec> grants{};
+  std::vector<RuleSpec> rules{};                   // in the order they are tried, among those of this document
+  std::optional<std::vector<GrantSpec>> grants{};  // nullopt: the document says nothing of grants and changes none
 };
 
 // Strict; adds every problem it finds to in.problems(). Drivers validate their own part through `factory`.

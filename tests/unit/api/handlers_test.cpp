@@ -194,6 +194,12 @@ TEST_F(HandlersTest, GrantsComeAndGo) {
   const auto dataset = ask("GET", "/v1/datasets/sets");
   EXPECT_EQ(dataset["grants"].size(), 2U);
   EXPECT_THAT(dataset["grants"].dump(), HasSubstr("\"subject\":\"alice\""));
+  EXPECT_EQ(dataset["grants"][0]["provenance"], "hand");
+  // No applied document takes them back.
+  auto none = json::parse(standard());
+  none["grants"] = json::array();
+  ask("POST", "/v1/apply", none.dump());
+  EXPECT_EQ(ask("GET", "/v1/datasets/sets")["grants"].size(), 2U);
   const auto spec = ask("POST", "/v1/mountspecs", kSpec, 200, "spawner");
   EXPECT_EQ(spec["mounts"].size(), 2U) << spec.dump(1);
   EXPECT_EQ(send("DELETE", "/v1/datasets/sets/grants/group/physics").status, 204U);
@@ -272,6 +278,19 @@ TEST_F(HandlersTest, UntilItIsReadyOnlyHealthIsAnswered) {
   EXPECT_EQ(send("GET", "/metrics").status, 503U);  // a token cannot be checked yet
   api().set_phase(api::Phase::ready, "ready");
   EXPECT_EQ(ask("GET", "/readyz", {}, 200, "")["status"], "ready");
+}
+
+TEST_F(HandlersTest, ReadinessSaysThatTheConfigurationIsNotFullyInForce) {
+  EXPECT_TRUE(ask("GET", "/readyz", {}, 200, "")["detail"].is_null());
+  hp().administration().apply_configuration(
+      {.principal = {.id = "config"}, .request_id = "start", .deadline = clock_->mono() + std::chrono::seconds(20)},
+      core::Desired{
+          .classes = {core::ClassSpec{.name = Slug::parse("std").value(), .backend = Slug::parse("nowhere").value()}}});
+  const auto ready = ask("GET", "/readyz", {}, 200, "");
+  EXPECT_EQ(ready["status"], "ready");
+  EXPECT_THAT(ready["detail"].get<std::string>(), HasSubstr("homeport doctor"));
+  EXPECT_THAT(ready["detail"].get<std::string>(), ::testing::Not(HasSubstr("nowhere")));
+  EXPECT_THAT(ask("GET", "/v1/doctor").dump(), HasSubstr("nowhere"));
 }
 
 TEST_F(HandlersTest, MetricsCountAnswersByRoute) {
