@@ -104,12 +104,6 @@ void list_exports(const CallPtr& call) {
 void pause_backend(const CallPtr& call) {
   const auto text = read_body(call->request, [](DocReader& in) { return in.text("text"); });
   if (!text) return call->fail(text.error());
-  if (text->empty()) {
-    return call->fail(Error{.code = Errc::invalid_argument,
-                            .message = "/text is empty",
-                            .hint = "say what people should be told while the backend is paused",
-                            .pointer = "/text"});
-  }
   change_backend(call, [&](core::Administration& admin, const std::string& name) {
     return admin.pause(call->caller(), name, *text);
   });

@@ -81,7 +81,13 @@ std::optional<Response> get_health(Api&, const Request&, const policies::Princip
 
 std::optional<Response> get_readiness(Api& api, const Request&, const policies::Principal&) {
   switch (api.phase()) {
-    case Phase::ready: return json_response(200, dump({{"status", "ready"}, {"detail", nullptr}}));
+    case Phase::ready: {
+      // It serves; what is wrong in detail is not for everybody who may ask this.
+      json detail = nullptr;
+      if (!api.core().administration().configuration_problems().empty())
+        detail = "the configuration is not fully in force: `homeport doctor` says why";
+      return json_response(200, dump({{"status", "ready"}, {"detail", std::move(detail)}}));
+    }
     case Phase::standby: return json_response(503, dump({{"status", "standby"}, {"detail", api.phase_detail()}}));
     case Phase::starting:
     case Phase::stopping: break;

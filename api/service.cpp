@@ -166,13 +166,7 @@ Result<void> Service::become_ready() {
     const core::Caller caller{.principal = {.id = "config", .scope = policies::Scope::admin},
                               .request_id = "start",
                               .deadline = shop_.clock->mono() + seconds(30)};
-    HOMEPORT_TRY(const auto changes, core_->administration()
-                                         .apply(caller, settings_.desired, store::Provenance::config)
-                                         .context("apply the desired section of " + options_.config));
-    for (const auto& change : changes) {
-      if (change.action == core::PlannedChange::Action::keep) continue;
-      log::info("desired", {{"what", change.what}, {"name", change.name}});
-    }
+    core_->administration().apply_configuration(caller, settings_.desired);
   }
   HOMEPORT_TRY(const auto token, core_->tokens().write_first_token(config().store.directory));
   if (token) log::info("the first admin token was written", {{"file", *token}});

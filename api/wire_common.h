@@ -37,7 +37,12 @@ template <class T>
   return text.empty() ? nlohmann::json(nullptr) : nlohmann::json(text);
 }
 [[nodiscard]] inline std::string provenance_name(store::Provenance provenance) {
-  return provenance == store::Provenance::config ? "config" : "api";
+  switch (provenance) {
+    case store::Provenance::api: return "api";
+    case store::Provenance::config: return "config";
+    case store::Provenance::hand: return "hand";
+  }
+  return "api";
 }
 // {"code", "message", "hint"}: an error inside a reply that is not itself a problem.
 [[nodiscard]] inline nlohmann::json failure_json(const Error& error) {

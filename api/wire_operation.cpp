@@ -14,6 +14,8 @@ std::string action_word(core::PlannedChange::Action action) {
     case Action::update: return "update";
     case Action::remove: return "delete";
     case Action::keep: return "keep";
+    case Action::wait: return "wait";
+    case Action::blocked: return "blocked";
   }
   return "keep";
 }

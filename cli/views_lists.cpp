@@ -338,7 +338,8 @@ std::string changes_view(const Json& answer, const Look& look, WallTime /*now*/)
       ++kept;
       continue;
     }
-    const Tone tone = action == "create" ? Tone::good : action == "delete" ? Tone::bad : Tone::warn;
+    const bool bad = action == "delete" || action == "blocked";
+    const Tone tone = action == "create" ? Tone::good : bad ? Tone::bad : Tone::warn;
     table.add({{action, tone}, {text_at(change, "what")}, {text_at(change, "name")}, {text_at(change, "detail")}});
   }
   std::string out = table.empty() ? "Nothing to change.\n" : table.text(look);

@@ -39,6 +39,9 @@ Result<ExitCode> apply(Cli& cli, const DocumentOptions& o) {
   if (o.dry_run) return plan(cli, o);  // a plan is what an application without its effect would be
   HOMEPORT_TRY(const auto changes, send_document(cli, o.file, "apply", Repeat::keyed));
   cli.show(changes, changes_view);
+  for (const auto& change : items_at(changes, "changes")) {
+    if (text_at(change, "action") == "blocked") return ExitCode::failed_precondition;  // the rest was done
+  }
   return ExitCode::ok;
 }
 

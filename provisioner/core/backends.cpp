@@ -93,13 +93,13 @@ void Backend::note_troubled(std::map<std::string, std::string> troubled) {
 }
 
 void Backends::follow_catalog() {
-  const auto wanted = catalog_.backends();
   const std::lock_guard lock(mutex_);
-  std::set<std::string> names;
+  const auto wanted = catalog_.backends();  // under the lock: nobody acts on an older picture after a newer one
+  std::set<std::string, std::less<>> names;
   for (const auto& record : wanted) {
     names.insert(record.name);
     const auto seen = revisions_.find(record.name);
-    if (seen != revisions_.end() && seen->second == record.revision) continue;
+    if (seen != revisions_.end() && seen->second >= record.revision) continue;
     revisions_[record.name] = record.revision;
     const auto old = backends_.find(record.name);
     if (old != backends_.end() && old->second->spec().section == record.section) continue;  // only flags changed
@@ -119,7 +119,8 @@ void Backends::follow_catalog() {
                   problems.none() ? Error{.code = Errc::invalid_argument, .message = "unreadable section"}
                                   : problems.to_error());
     if (!driver) {
-      // Visible and repairable, never a reason not to start.
+      // Visible and repairable, never a reason not to start; the next time it is tried again.
+      revisions_.erase(record.name);
       failures_[record.name] = driver.error().sentence();
       log::error("backend cannot be made", {{"backend", record.name}, {"why", driver.error().to_string()}});
       continue;
@@ -128,15 +129,13 @@ void Backends::follow_catalog() {
     backends_[record.name] =
         std::make_shared<Backend>(std::move(*spec), std::move(driver).value(), reachability_changes_);
   }
-  for (auto at = backends_.begin(); at != backends_.end();) {
-    if (names.contains(at->first)) {
-      ++at;
-      continue;
-    }
-    replaced_.push_back(at->second);
-    revisions_.erase(at->first);
-    at = backends_.erase(at);
+  const auto gone = [&](const auto& entry) { return !names.contains(entry.first); };
+  for (const auto& [name, backend] : backends_) {
+    if (!names.contains(name)) replaced_.push_back(backend);
   }
+  std::erase_if(backends_, gone);
+  std::erase_if(revisions_, gone);
+  std::erase_if(failures_, gone);
 }
 
 void Backends::reap() {

@@ -70,7 +70,8 @@ class Backends {
   Backends(Catalog& catalog, const drivers::DriverFactory& factory, Clock& clock)
       : catalog_(catalog), factory_(factory), clock_(clock) {}
 
-  // Makes, replaces and drops run-time backends so that they follow the catalog. Called after changes.
+  // Makes, replaces and drops run-time backends so that they follow the catalog. Called after changes. One that could
+  // not be made is tried again each time.
   void follow_catalog();
   // Destroys replaced backends whose last job has ended. Must not be called from a backend's worker (it would wait for
   // itself); that is why they are kept until here.

@@ -48,7 +48,12 @@ struct Catalog::Image {
   TextMap<std::string> open_operations;  // space -> operation
   TextMap<std::string> space_of_operation;
   std::map<std::string, ClassPtr, std::less<>> classes;
-  std::map<std::string, std::pair<std::uint64_t, policies::RuleFacts>, std::less<>> rules;
+  struct PlacedRule {
+    bool of_configuration = false;
+    std::uint64_t position = 0;
+    policies::RuleFacts facts;
+  };
+  std::map<std::string, PlacedRule, std::less<>> rules;
   std::shared_ptr<const std::vector<policies::RuleFacts>> ordered_rules =
       std::make_shared<std::vector<policies::RuleFacts>>();
   std::map<std::string, store::GrantRecord, std::less<>> grants;
@@ -117,11 +122,13 @@ struct Catalog::Image {
   }
 
   void order_rules() {
-    std::vector<std::pair<std::uint64_t, const policies::RuleFacts*>> order;
-    for (const auto& [name, rule] : rules) order.emplace_back(rule.first, &rule.second);
-    std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<const PlacedRule*> order;
+    for (const auto& [name, rule] : rules) order.push_back(&rule);
+    std::stable_sort(order.begin(), order.end(), [](const PlacedRule* a, const PlacedRule* b) {
+      return std::pair(a->of_configuration, a->position) < std::pair(b->of_configuration, b->position);
+    });
     auto facts = std::make_shared<std::vector<policies::RuleFacts>>();
-    for (const auto& [position, rule] : order) facts->push_back(*rule);
+    for (const auto* rule : order) facts->push_back(rule->facts);
     ordered_rules = std::move(facts);
   }
 
@@ -204,7 +211,9 @@ void Catalog::apply_row(Image& image, Table table, const std::string& key, const
         DocReader in = DocReader::root(problems);
         const auto spec = read_rule(in);
         if (spec && problems.none()) {
-          image.rules[key] = {record->position, facts_of(*spec)};
+          image.rules[key] = {.of_configuration = record->provenance == store::Provenance::config,
+                              .position = record->position,
+                              .facts = facts_of(*spec)};
         } else {
           damage = problems.to_error();
         }
@@ -472,7 +481,7 @@ std::vector<std::string> Catalog::damaged() const {
   const std::shared_lock lock(mutex_);
   std::vector<std::string> out;
   if (!image_) return out;
-  for (const auto& [place, what] : image_->damaged) out.push_back(place + ": " + what);
+  for (const auto& [place, what] : image_->damaged) out.emplace_back(place).append(": ").append(what);
   return out;
 }
 

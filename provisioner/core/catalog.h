@@ -54,7 +54,10 @@ class Catalog {
 
   [[nodiscard]] ClassPtr klass(std::string_view name) const;
   [[nodiscard]] std::vector<ClassPtr> classes() const;
-  [[nodiscard]] std::shared_ptr<const std::vector<policies::RuleFacts>> rules() const;  // in order
+  // In the order they are tried: first those that were applied through the API, then the configuration's, each as their
+  // document lists them. An admin's word at run time thus goes before the file's catch-all, which still catches the
+  // rest.
+  [[nodiscard]] std::shared_ptr<const std::vector<policies::RuleFacts>> rules() const;
   [[nodiscard]] std::vector<store::GrantRecord> grants_of(std::string_view space) const;
   // Datasets (space keys) somebody may see by grant, with access.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> granted_to(std::string_view user_key,

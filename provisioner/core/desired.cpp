@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "provisioner/core/class_check.h"
+
 namespace homeport::core {
 namespace {
 
@@ -121,6 +123,10 @@ void refuse_doubles(DocReader& in, std::string_view list, const std::vector<T>& 
 
 }  // namespace
 
+std::string GrantSpec::words() const {
+  return dataset.str() + " to " + subject_kind + (subject.empty() ? "" : " " + subject);
+}
+
 std::string_view backend_mode_name(BackendMode mode) {
   switch (mode) {
     case BackendMode::observe: return "observe";
@@ -157,10 +163,8 @@ std::optional<BackendSpec> read_backend(DocReader& in, const drivers::DriverFact
 std::optional<ClassSpec> read_class(DocReader& in) {
   const auto name = in.required("name", &Slug::parse);
   const auto backend = in.required("backend", &Slug::parse);
-  if (!name || !backend) {
-    return std::nullopt;
-  }
-  ClassSpec klass{.name = *name, .backend = *backend};
+  static const Slug unnamed = Slug::parse("unnamed").value();  // the rest is read anyway: every problem at once
+  ClassSpec klass{.name = name.value_or(unnamed), .backend = backend.value_or(unnamed)};
   klass.layout = in.choice("layout", {"directory", "filesystem"}, "directory");
   klass.pool = in.text("pool", "");
   klass.default_quota = in.optional_bytes("default_quota");
@@ -194,7 +198,9 @@ std::optional<ClassSpec> read_class(DocReader& in) {
   read_percents(in, klass);
   klass.environment = in.text_map("environment");
   klass.labels = in.text_map("labels");
+  check_class(in, klass);
   in.finish();
+  if (!name || !backend) return std::nullopt;
   return klass;
 }
 
@@ -258,13 +264,15 @@ Desired read_desired(DocReader& in, const drivers::DriverFactory& factory) {
     }
     ++i;
   }
+  if (in.has("grants")) out.grants.emplace();
   for (auto& item : in.objects("grants")) {
-    if (auto spec = read_grant(item)) out.grants.push_back(std::move(*spec));
+    if (auto spec = read_grant(item)) out.grants->push_back(std::move(*spec));
   }
   in.finish();
   refuse_doubles(in, "backends", out.backends, [](const BackendSpec& b) { return b.name.str(); });
   refuse_doubles(in, "classes", out.classes, [](const ClassSpec& c) { return c.name.str(); });
   refuse_doubles(in, "rules", out.rules, [](const RuleSpec& r) { return r.name.str(); });
+  if (out.grants) refuse_doubles(in, "grants", *out.grants, [](const GrantSpec& g) { return g.words(); });
   return out;
 }
 

@@ -74,19 +74,21 @@ struct GrantSpec {
   std::string subject_kind;  // user | group | everyone
   std::string subject{};
   std::string access = "ro";
+  [[nodiscard]] std::string words() const;  // "imagenet to group staff"
 };
 
 struct Desired {
   std::vector<BackendSpec> backends{};
   std::vector<ClassSpec> classes{};
-  std::vector<RuleSpec> rules{};
-  std::vector<GrantSpec> grants{};
+  std::vector<RuleSpec> rules{};                   // in the order they are tried, among those of this document
+  std::optional<std::vector<GrantSpec>> grants{};  // nullopt: the document says nothing of grants and changes none
 };
 
 // Strict; adds every problem it finds to in.problems(). Drivers validate their own part through `factory`.
 [[nodiscard]] Desired read_desired(DocReader& in, const drivers::DriverFactory& factory);
 // One part of it, for API bodies and for rows read back from the store.
 [[nodiscard]] std::optional<BackendSpec> read_backend(DocReader& in, const drivers::DriverFactory& factory);
+// A class that could never give a valid mount spec is a problem too (class_check.h).
 [[nodiscard]] std::optional<ClassSpec> read_class(DocReader& in);
 [[nodiscard]] std::optional<RuleSpec> read_rule(DocReader& in);
 

@@ -70,12 +70,17 @@ GaugeFamily one(std::string name, std::string help, std::size_t value) {
 
 }  // namespace
 
-std::vector<GaugeFamily> read_gauges(const Catalog& catalog, Backends& backends, const Operations& operations) {
+std::vector<GaugeFamily> read_gauges(const Catalog& catalog, Backends& backends, const Operations& operations,
+                                     const Administration& administration) {
   std::vector<GaugeFamily> out;
   out.push_back(spaces(catalog));
   out.push_back(one("homeport_people", "People known.", catalog.users().size()));
   add_backends(catalog, backends, out);
   add_dirsize(catalog, out);
+  out.push_back(one("homeport_rows_damaged", "Rows of the store that cannot be read.", catalog.damaged().size()));
+  out.push_back(one("homeport_configuration_problems",
+                    "What of the configuration's desired section is not in force since start.",
+                    administration.configuration_problems().size()));
   constexpr std::size_t kAll = 1'000'000;
   const auto parked = operations.list({.state = store::OperationState::parked, .limit = kAll});
   if (parked) out.push_back(one("homeport_operations_parked", "Operations that need an admin.", parked->size()));

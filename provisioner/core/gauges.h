@@ -4,11 +4,11 @@
 #include <vector>
 
 #include "provisioner/base/metrics.h"
-#include "provisioner/core/operations.h"
+#include "provisioner/core/administration.h"
 
 namespace homeport::core {
 
 [[nodiscard]] std::vector<GaugeFamily> read_gauges(const Catalog& catalog, Backends& backends,
-                                                   const Operations& operations);
+                                                   const Operations& operations, const Administration& administration);
 
 }  // namespace homeport::core

@@ -32,8 +32,8 @@ Provisioner::Provisioner(Environment environment)
       homes_(parts_),
       datasets_(parts_, homes_),
       logins_(parts_, homes_, env_.metrics, env_.realm),
-      tokens_(parts_),
-      administration_(parts_, env_.factory) {}
+      tokens_(parts_, env_.realm),
+      administration_(parts_, env_.realm) {}
 
 Provisioner::~Provisioner() {
   stop();
@@ -43,7 +43,7 @@ Result<void> Provisioner::load() {
   env_.store.set_listener([this](std::span<const store::Change> changes) { catalog_.on_changes(changes); });
   HOMEPORT_CHECK(catalog_.load());
   backends_.follow_catalog();
-  env_.metrics.add_gauges([this] { return read_gauges(catalog_, backends_, operations_); });
+  env_.metrics.add_gauges([this] { return read_gauges(catalog_, backends_, operations_, administration_); });
   return {};
 }
 

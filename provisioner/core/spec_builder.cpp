@@ -130,19 +130,42 @@ Result<std::map<std::string, std::string>> due_datasets(const Catalog& catalog, 
   return wanted;
 }
 
+void add_missing(const std::string& name, render::MountSpec& spec) {
+  spec.notices.push_back({.code = "dataset-missing",
+                          .level = render::NoticeLevel::warn,
+                          .text = "Dataset " + name + " is not available now."});
+  if (spec.state == render::SpecState::ready) spec.state = render::SpecState::degraded;
+}
+
+void add_left_out(std::size_t left_out, std::size_t all, render::MountSpec& spec) {
+  spec.notices.push_back(
+      {.code = "too-many-datasets",
+       .level = render::NoticeLevel::warn,
+       .text = std::to_string(left_out) + " of your " + std::to_string(all) +
+               " datasets are not shown: a session takes no more. Those shown are the first by name; "
+               "ask for the ones you need by name."});
+  if (spec.state == render::SpecState::ready) spec.state = render::SpecState::degraded;
+}
+
+// In the order of their names, as many as a spec takes. Where the request names datasets (`wanted`), no others are
+// shown, so what was asked for is never displaced by what was not.
 Result<void> add_datasets(const Catalog& catalog, const SpecRequest& request, const store::UserRecord& user,
                           const ClassSpec& klass, BuiltSpec& built) {
   HOMEPORT_TRY(const auto due, due_datasets(catalog, request, user));
+  std::size_t left_out = 0;
   for (const auto& [name, access] : due) {
     const auto space = catalog.space_by_label("dataset/" + name);
-    if (!space || space->state != SpaceState::ready || space->source.empty()) {
-      built.spec.notices.push_back({.code = "dataset-missing",
-                                    .level = render::NoticeLevel::warn,
-                                    .text = "Dataset " + name + " is not available now."});
-      if (built.spec.state == render::SpecState::ready) built.spec.state = render::SpecState::degraded;
+    const bool there = space && space->state == SpaceState::ready && !space->source.empty();
+    auto made = there ? mount_of(*space, klass) : Result<render::Mount>(Error{.code = Errc::not_found});
+    if (!made) {
+      add_missing(name, built.spec);
       continue;
     }
-    HOMEPORT_TRY(auto mount, mount_of(*space, klass));
+    if (built.spec.mounts.size() == render::kMaxMounts) {
+      ++left_out;
+      continue;
+    }
+    auto mount = std::move(made).value();
     mount.id = mount_id("ds-", name);
     mount.kind = render::MountKind::dataset;
     mount.target = (klass.dataset_root == "/" ? "" : klass.dataset_root) + "/" + name;
@@ -151,7 +174,16 @@ Result<void> add_datasets(const Catalog& catalog, const SpecRequest& request, co
     built.spaces.push_back(space->key);
     built.spec.mounts.push_back(std::move(mount));
   }
+  if (left_out > 0) add_left_out(left_out, due.size(), built.spec);
   return {};
+}
+
+// The admin's words, where a notice may carry them. An older Homeport stored them unseen, and a text must not turn
+// "come back later" into an error.
+render::Notice paused_notice(const std::string& text) {
+  render::Notice notice{.code = "backend-paused", .level = render::NoticeLevel::error, .text = text};
+  if (!render::validate(notice)) notice.text = "The storage is paused for maintenance.";
+  return notice;
 }
 
 // What the storage's health means for somebody who starts now.
@@ -160,10 +192,7 @@ void add_health(const Backends& backends, const Catalog& catalog, const SpaceRec
   if (record && record->paused) {
     spec.state = render::SpecState::blocked;
     spec.status_hint = 503;
-    spec.notices.push_back(
-        {.code = "backend-paused",
-         .level = render::NoticeLevel::error,
-         .text = record->pause_text.empty() ? "The storage is paused for maintenance." : record->pause_text});
+    spec.notices.push_back(paused_notice(record->pause_text));
     return;
   }
   const auto backend = backends.get(home.backend);

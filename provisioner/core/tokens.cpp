@@ -153,7 +153,7 @@ Result<policies::Principal> Tokens::authenticate(std::string_view token) const {
 
 Result<std::optional<std::string>> Tokens::write_first_token(const std::string& directory) {
   if (!p_.catalog.tokens().empty()) return std::optional<std::string>{};
-  const auto created = draw("system", {.scope = policies::Scope::admin, .name = "first-admin"});
+  const auto created = draw("system", {.scope = policies::Scope::admin, .name = "first-admin", .realm = realm_});
   const std::string file = directory + "/admin-token";
   // The file first: a crash in between leaves a token that is not known, and the next start writes a new one.
   HOMEPORT_CHECK(write_private_file(file, created.token.reveal() + "\n"));

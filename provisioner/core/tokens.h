@@ -12,7 +12,8 @@ namespace homeport::core {
 
 class Tokens {
  public:
-  explicit Tokens(Homes::Parts parts) : p_(std::move(parts)) {}
+  // `realm`: the service's own, for the first token.
+  Tokens(Homes::Parts parts, std::string realm) : p_(std::move(parts)), realm_(std::move(realm)) {}
 
   struct Request {
     policies::Scope scope = policies::Scope::auditor;
@@ -40,6 +41,7 @@ class Tokens {
   [[nodiscard]] Created draw(const std::string& created_by, const Request& request) const;
   Result<store::TokenRecord> save(const store::TokenRecord& record);
   Homes::Parts p_;
+  const std::string realm_;
 };
 
 }  // namespace homeport::core

@@ -114,6 +114,8 @@ struct Link {
   std::string to;
 };
 
+inline constexpr std::size_t kMaxMounts = 64;  // of one spec
+
 struct MountSpec {
   std::string spec_id{};
   WallTime issued_at{};
@@ -137,6 +139,8 @@ struct ValidateOptions {
   bool allow_v3_kerberos = false;
 };
 [[nodiscard]] Result<void> validate(const MountSpec& spec, const ValidateOptions& options = {});
+// One notice alone; the pointer is that of its member ("/text").
+[[nodiscard]] Result<void> validate(const Notice& notice);
 
 // Every member always present, null for nothing. `digest` is computed.
 [[nodiscard]] nlohmann::json to_json(const MountSpec& spec);

@@ -249,6 +249,10 @@ Result<void> check_text(const Place& at, std::string_view text, std::size_t max_
   return {};
 }
 
+Result<void> validate(const Notice& notice) {
+  return check_notice({"notice", ""}, notice);
+}
+
 Result<void> validate(const MountSpec& spec, const ValidateOptions& options) {
   HOMEPORT_CHECK(check_head(spec));
   for (std::size_t i = 0; i < spec.notices.size(); ++i) {

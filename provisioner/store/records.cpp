@@ -33,7 +33,12 @@ std::string_view word(OperationState state) {
   return operation_state_name(state);
 }
 std::string_view word(Provenance provenance) {
-  return provenance == Provenance::config ? "config" : "api";
+  switch (provenance) {
+    case Provenance::api: return "api";
+    case Provenance::config: return "config";
+    case Provenance::hand: return "hand";
+  }
+  return "api";
 }
 
 void from_word(std::string_view name, std::optional<SpaceKind>& out) {
@@ -48,6 +53,7 @@ void from_word(std::string_view name, std::optional<OperationState>& out) {
 void from_word(std::string_view name, std::optional<Provenance>& out) {
   if (name == "api") out = Provenance::api;
   if (name == "config") out = Provenance::config;
+  if (name == "hand") out = Provenance::hand;
 }
 
 // JSON text must be UTF-8; bytes from a backend or a header need not be.

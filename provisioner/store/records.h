@@ -25,8 +25,9 @@
 
 namespace homeport::store {
 
-// Who wrote a record: "config" rows are replaced by the configuration at start, "api" rows are not.
-enum class Provenance { api, config };
+// Who wrote a record, and so which document may take it away again: "config" rows follow the configuration at start,
+// "api" rows what is applied (`homeport apply -f`), "hand" rows (grants made one by one) no document at all.
+enum class Provenance { api, config, hand };
 
 struct BackendRecord {
   static constexpr Table kTable = Table::backends;
@@ -51,7 +52,7 @@ struct ClassRecord {
 
 struct RuleRecord {
   static constexpr Table kTable = Table::rules;
-  std::string name;  // key; rules are tried in order of `position`, then name
+  std::string name;  // key; "api" rules are tried before "config" ones, each in order of `position`, then name
   std::uint64_t position = 0;
   nlohmann::json section;
   Provenance provenance = Provenance::api;
@@ -66,7 +67,7 @@ struct GrantRecord {
   std::string subject{};     // user key or group name; empty for everyone
   std::string realm{};
   std::string access = "ro";  // ro | rw
-  Provenance provenance = Provenance::api;
+  Provenance provenance = Provenance::hand;
   WallTime created_at{};
   std::uint64_t revision = 0;
   [[nodiscard]] std::string key() const { return space + "/" + subject_kind + "/" + subject; }

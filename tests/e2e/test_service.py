@@ -1,9 +1,11 @@
 """The real homeportd with a memory backend: start, first use, standby, stop."""
+import contextlib
 import http.client
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import ssl
 import stat
 import unittest
@@ -101,6 +103,39 @@ class ServiceTest(support.E2ETest):
         code, out, err = self.run_program(support.binary("homeportd"), "--state", daemon.state, "--restore", backup)
         self.assertEqual(code, 0, err)
         self.assertIn("is staged", out)
+
+    def findings(self, daemon):
+        return "\n".join(f["level"] + ": " + f["what"] for f in daemon.call("GET", "/v1/doctor").body["findings"])
+
+    def test_a_desired_section_that_does_not_fit_the_state(self):
+        daemon = self.start_daemon(config="desired:\n  classes:\n  - {name: std, backend: nowhere}\n")
+        self.assertIn("nowhere", daemon.log())
+        self.assertIn("error: the configuration's desired section is not in force", self.findings(daemon))
+        self.assertIn("homeport doctor", daemon.call("GET", "/readyz", token=None).body["detail"])
+        self.assertIn("homeport_configuration_problems 1", daemon.call("GET", "/metrics", token=None).text)
+        daemon.stop()
+        mended = self.start_daemon()
+        self.assertIsNone(mended.call("GET", "/readyz", token=None).body["detail"])
+        self.assertEqual(mended.call("PUT", "/v1/homes/alice", {"uid": 1001, "gid": 1001}).status, 201)
+
+    def test_damaged_rows_do_not_keep_it_from_starting(self):
+        for number, table in enumerate(("backends", "classes", "rules", "grants")):
+            with self.subTest(table=table):
+                state = f"state-{number}"
+                daemon = self.start_daemon(state=state)
+                self.assertEqual(daemon.call("PUT", "/v1/homes/alice", {"uid": 1001, "gid": 1001}).status, 201)
+                daemon.call("PUT", "/v1/datasets/sets", {"backend": "lab", "path": "/data/sets"})
+                daemon.call("POST", "/v1/datasets/sets/grants", {"subject_kind": "everyone"})
+                self.assertEqual(daemon.stop(), 0)
+                with contextlib.closing(sqlite3.connect(os.path.join(daemon.state, "homeport.db"))) as db:
+                    self.assertEqual(db.execute(f"UPDATE {table} SET doc = '{{'").rowcount, 1)
+                    db.commit()
+                again = self.start_daemon(state=state)
+                self.assertEqual(again.call("GET", "/v1/homes/alice").status, 200)
+                findings = self.findings(again)
+                self.assertIn("error: a row cannot be read: " + table, findings)
+                self.assertEqual("is not in force" in findings, table != "grants", findings)
+                again.stop()
 
     def test_hangup_reads_the_log_level_again(self):
         daemon = self.start_daemon()
@@ -219,10 +254,6 @@ class RefusedStartTest(support.E2ETest):
         self.assertTrue(out.startswith("homeportd "))
         self.assertEqual(self.run_program(homeportd, "--help")[0], 0)
 
-    def test_a_desired_class_without_its_backend(self):
-        daemon = self.start_daemon(config="desired:\n  classes:\n  - {name: std, backend: nowhere}\n", ready=False)
-        self.assertEqual(daemon.wait(), 2, daemon.log())
-        self.assertIn("nowhere", daemon.log())
 
 
 if __name__ == "__main__":

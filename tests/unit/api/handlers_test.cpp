@@ -194,6 +194,12 @@ TEST_F(HandlersTest, GrantsComeAndGo) {
   const auto dataset = ask("GET", "/v1/datasets/sets");
   EXPECT_EQ(dataset["grants"].size(), 2U);
   EXPECT_THAT(dataset["grants"].dump(), HasSubstr("\"subject\":\"alice\""));
+  EXPECT_EQ(dataset["grants"][0]["provenance"], "hand");
+  // No applied document takes them back.
+  auto none = json::parse(standard());
+  none["grants"] = json::array();
+  ask("POST", "/v1/apply", none.dump());
+  EXPECT_EQ(ask("GET", "/v1/datasets/sets")["grants"].size(), 2U);
   const auto spec = ask("POST", "/v1/mountspecs", kSpec, 200, "spawner");
   EXPECT_EQ(spec["mounts"].size(), 2U) << spec.dump(1);
   EXPECT_EQ(send("DELETE", "/v1/datasets/sets/grants/group/physics").status, 204U);
@@ -235,6 +241,15 @@ TEST_F(HandlersTest, TheDesiredDocumentIsYamlOrJsonAndItsProblemsHaveLines) {
   EXPECT_EQ(wrong.status, 400U);
   EXPECT_THAT(std::string(wrong.text()), HasSubstr("line 2"));
   EXPECT_THAT(std::string(wrong.text()), HasSubstr("line 4"));
+  const auto useless = send("POST", "/v1/plan",
+                            "classes:\n- name: c\n  backend: lab\n  home_target: /etc/x\n  environment:\n    foo: x\n"
+                            "  labels: {'': x}\n  identity:\n    umask: '999'\n",
+                            "admin", yaml);
+  EXPECT_EQ(useless.status, 400U);
+  for (const char* place : {"line 4: /classes/0/home_target: '/etc/x' belongs to the system",
+                            "line 6: /classes/0/environment/foo: is not a variable name",
+                            "line 7: /classes/0/labels/: has no name", "line 9: /classes/0/identity/umask"})
+    EXPECT_THAT(std::string(useless.text()), HasSubstr(place));
   const auto same = ask("POST", "/v1/apply?dry_run=true", standard());
   for (const auto& change : same["changes"]) EXPECT_EQ(change["action"], "keep") << change.dump();
 }
@@ -263,6 +278,19 @@ TEST_F(HandlersTest, UntilItIsReadyOnlyHealthIsAnswered) {
   EXPECT_EQ(send("GET", "/metrics").status, 503U);  // a token cannot be checked yet
   api().set_phase(api::Phase::ready, "ready");
   EXPECT_EQ(ask("GET", "/readyz", {}, 200, "")["status"], "ready");
+}
+
+TEST_F(HandlersTest, ReadinessSaysThatTheConfigurationIsNotFullyInForce) {
+  EXPECT_TRUE(ask("GET", "/readyz", {}, 200, "")["detail"].is_null());
+  hp().administration().apply_configuration(
+      {.principal = {.id = "config"}, .request_id = "start", .deadline = clock_->mono() + std::chrono::seconds(20)},
+      core::Desired{
+          .classes = {core::ClassSpec{.name = Slug::parse("std").value(), .backend = Slug::parse("nowhere").value()}}});
+  const auto ready = ask("GET", "/readyz", {}, 200, "");
+  EXPECT_EQ(ready["status"], "ready");
+  EXPECT_THAT(ready["detail"].get<std::string>(), HasSubstr("homeport doctor"));
+  EXPECT_THAT(ready["detail"].get<std::string>(), ::testing::Not(HasSubstr("nowhere")));
+  EXPECT_THAT(ask("GET", "/v1/doctor").dump(), HasSubstr("nowhere"));
 }
 
 TEST_F(HandlersTest, MetricsCountAnswersByRoute) {
@@ -394,6 +422,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"resizeWithoutQuota", "PATCH", "/v1/homes/alice", "{}", "admin", 400, "'quota' is missing"},
         Case{"pauseWithoutText", "POST", "/v1/backends/lab/pause", "{}", "admin", 400, "'text' is missing"},
         Case{"pauseWithEmptyText", "POST", "/v1/backends/lab/pause", R"({"text":""})", "admin", 400, "/text"},
+        Case{"pauseWithLines", "POST", "/v1/backends/lab/pause", R"({"text":"a\nb"})", "admin", 400, "/text"},
+        Case{"pauseTooLong", "POST", "/v1/backends/lab/pause", R"({"text":")" + std::string(301, 'x') + R"("})",
+             "admin", 400, "300 characters"},
         Case{"uidWithoutGid", "POST", "/v1/users/alice/uid", R"({"uid":7})", "admin", 400, "'gid' is missing"},
         Case{"tokenWithoutHub", "POST", "/v1/tokens", R"({"scope":"spawner"})", "admin", 400, "hub"},
         Case{"tokenScope", "POST", "/v1/tokens", R"({"scope":"root"})", "admin", 400, "/scope"},

@@ -117,6 +117,8 @@ TEST_F(RealAnswersTest, FitTheDescription) {
   ask("PUT", "/v1/datasets/sets", R"({"backend":"lab","path":"/data/sets","note":"tables"})", 201);
   ask("POST", "/v1/datasets/sets/grants", R"({"subject_kind":"group","subject":"physics","access":"ro"})");
   ask("POST", "/v1/datasets/sets/grants", R"({"subject_kind":"everyone"})");
+  ask("POST", "/v1/plan", R"({"backends":[{"name":"lab","kind":"memory"}],"classes":[{"name":"std","backend":"lab"}],
+      "grants":[{"dataset":"later","everyone":true}]})");
   const auto spec =
       ask("POST", "/v1/mountspecs", R"({"hub":"main","user":"alice","groups":["physics"]})", 200, "spawner");
   const auto id = spec["spec_id"].get<std::string>();

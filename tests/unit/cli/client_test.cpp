@@ -66,6 +66,14 @@ TEST_F(CommandsTest, PlanAndApplySendTheDocumentAsItIs) {
   EXPECT_EQ(seen[3].headers.at("content-type"), "application/json");
 }
 
+TEST_F(CommandsTest, AnApplicationThatIsBlockedInPartFails) {
+  service.on("POST /v1/apply", ok(R"j({"changes":[{"action":"create","what":"rule","name":"a","detail":[]},
+      {"action":"blocked","what":"class","name":"std","detail":["the stored row cannot be read"]}]})j"));
+  const auto result = cli.run({"apply", "-f", cli.file("desired.yaml", "classes: []\n")});
+  EXPECT_EQ(result.code, 6);
+  EXPECT_NE(result.out.find("the stored row cannot be read"), std::string::npos);
+}
+
 TEST_F(CommandsTest, JsonAndYamlAreTheAnswer) {
   service.on("GET /v1/homes/alice", ok(kHome));
   const auto as_json = cli.run({"home", "show", "alice", "-o", "json"});

@@ -62,6 +62,7 @@ void FaultyFactory::validate(const std::string&, DocReader& section) const {
 
 Result<std::unique_ptr<drivers::StorageDriver>> FaultyFactory::make(const std::string&, const std::string& backend,
                                                                     const nlohmann::json& section) const {
+  if (before_make) HOMEPORT_CHECK(before_make(backend, section));
   HOMEPORT_TRY(auto config, drivers::memory_config_from_section(section));
   auto& world = worlds_[backend];
   if (!world) world = std::make_shared<drivers::MemoryDriver>(std::move(config), clock_);
@@ -85,8 +86,8 @@ CoreTest::~CoreTest() {
 }
 
 void CoreTest::start() {
-  provisioner_ = std::make_unique<core::Provisioner>(
-      core::Environment{.store = *store_, .clock = *clock_, .ids = *ids_, .metrics = *metrics_, .factory = factory_});
+  provisioner_ = std::make_unique<core::Provisioner>(core::Environment{
+      .store = *store_, .clock = *clock_, .ids = *ids_, .metrics = *metrics_, .factory = factory_, .realm = realm_});
   EXPECT_OK(provisioner_->load());
   EXPECT_OK(provisioner_->run());
 }
@@ -106,13 +107,18 @@ std::string CoreTest::standard() {
              "rules":[{"name":"all","match":{"everyone":true},"class":"std"}]})";
 }
 
-Result<std::vector<core::PlannedChange>> CoreTest::try_apply(const std::string& json) {
+Result<core::Desired> CoreTest::read(const std::string& json) const {
   HOMEPORT_TRY(const auto document, parse_json_document(json, "desired"));
   Problems problems(document);
   DocReader in = DocReader::root(problems);
-  const auto desired = core::read_desired(in, factory_);
+  auto desired = core::read_desired(in, factory_);
   if (!problems.none()) return problems.to_error();
-  return hp().administration().apply(caller(), desired, store::Provenance::api);
+  return desired;
+}
+
+Result<std::vector<core::PlannedChange>> CoreTest::try_apply(const std::string& json, store::Provenance provenance) {
+  HOMEPORT_TRY(const auto desired, read(json));
+  return hp().administration().apply(caller(), desired, provenance);
 }
 
 void CoreTest::apply(const std::string& json) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <future>
 #include <memory>
 #include <string>
@@ -25,6 +26,8 @@ class FaultyFactory final : public drivers::DriverFactory {
                                                        const nlohmann::json& section) const override;
 
   std::shared_ptr<drivers::FaultPlan> plan = std::make_shared<drivers::FaultPlan>();
+  // Asked before a driver is made; an error of it is make()'s.
+  std::function<Result<void>(const std::string& backend, const nlohmann::json& section)> before_make{};
   // The memory driver of that backend; null before it was made.
   [[nodiscard]] drivers::MemoryDriver* memory(const std::string& backend) const;
 
@@ -42,7 +45,9 @@ class CoreTest : public ::testing::Test {
   void restart();
   // Applies a desired document; fails the test when it is refused.
   void apply(const std::string& json);
-  Result<std::vector<core::PlannedChange>> try_apply(const std::string& json);
+  Result<std::vector<core::PlannedChange>> try_apply(const std::string& json,
+                                                     store::Provenance provenance = store::Provenance::api);
+  [[nodiscard]] Result<core::Desired> read(const std::string& json) const;
   static std::string standard();  // one backend "lab", class "std" (10GiB), a rule for everyone
 
   [[nodiscard]] core::Caller caller(policies::Scope scope = policies::Scope::admin, const std::string& hub = "") const;
@@ -71,6 +76,7 @@ class CoreTest : public ::testing::Test {
   std::unique_ptr<Metrics> metrics_ = make_metrics();
   FaultyFactory factory_{*clock_};
   std::unique_ptr<store::Store> store_ = store::make_memory_store(*clock_);
+  std::string realm_ = "default";  // of the next start
   std::unique_ptr<core::Provisioner> provisioner_;
 };
 

@@ -116,6 +116,84 @@ TEST_F(LoginsTest, ARetiredHomeIsNotMounted) {
   EXPECT_ERRC(ask(login("alice")), Errc::forbidden);
 }
 
+// More datasets than a session takes lock nobody out.
+TEST_F(LoginsTest, TooManyDatasetsAreCutOffByNameWithANotice) {
+  ASSERT_OK(ensure("alice", 1001));
+  import_data();
+  ASSERT_OK(store_->write("test", [&](store::WriteTransaction& tx) -> Result<void> {
+    HOMEPORT_TRY(const auto sets, hp().datasets().get("sets"));
+    for (int i = 10; i < 80; ++i) {
+      auto space = sets;
+      space.key = "d-00000000000000" + std::to_string(i);
+      space.name = "many-" + std::to_string(i);
+      space.revision = 0;
+      store::GrantRecord grant{.space = space.key, .subject_kind = "everyone"};
+      HOMEPORT_CHECK(store::put(tx, space));
+      HOMEPORT_CHECK(store::put(tx, grant));
+    }
+    return {};
+  }));
+  const auto spec = ask(login("alice"));
+  ASSERT_OK(spec);
+  EXPECT_EQ((*spec)["_status"], 200);
+  EXPECT_EQ((*spec)["state"], "degraded");
+  ASSERT_EQ((*spec)["mounts"].size(), 64U);
+  EXPECT_EQ((*spec)["mounts"][1]["id"], "ds-many-10");
+  EXPECT_EQ((*spec)["mounts"][63]["id"], "ds-many-72");
+  ASSERT_EQ((*spec)["notices"].size(), 1U);
+  EXPECT_EQ((*spec)["notices"][0]["code"], "too-many-datasets");
+  EXPECT_THAT((*spec)["notices"][0]["text"].get<std::string>(), ::testing::HasSubstr("7 of"));
+  auto request = login("alice");
+  request.wanted_datasets = {"many-79"};  // what was asked for is not displaced by what was not
+  const auto wanted = ask(request);
+  ASSERT_OK(wanted);
+  EXPECT_EQ((*wanted)["state"], "ready");
+  EXPECT_EQ((*wanted)["mounts"][1]["id"], "ds-many-79");
+}
+
+TEST_F(LoginsTest, ADatasetWhoseRecordIsBrokenIsMissingAndTheHomeIsMounted) {
+  ASSERT_OK(ensure("alice", 1001));
+  import_data();
+  ASSERT_OK(hp().datasets().grant(caller(), "sets", {.kind = "everyone"}, "ro"));
+  ASSERT_OK(store_->write("test", [&](store::WriteTransaction& tx) -> Result<void> {
+    HOMEPORT_TRY(auto sets, hp().datasets().get("sets"));
+    sets.source = R"({"nonsense":true})";
+    return store::put(tx, sets, store::Expect::any());
+  }));
+  const auto spec = ask(login("alice"));
+  ASSERT_OK(spec);
+  EXPECT_EQ((*spec)["state"], "degraded");
+  EXPECT_EQ((*spec)["mounts"].size(), 1U);
+}
+
+TEST_F(LoginsTest, APauseTextThatNoNoticeTakesIsRefused) {
+  for (const std::string& text :
+       {std::string("two\nlines"), std::string(301, 'x'), std::string("\xff"), std::string()}) {
+    const auto refused = hp().administration().pause(caller(), "lab", text);
+    ASSERT_ERRC(refused, Errc::invalid_argument) << text;
+    EXPECT_EQ(refused.error().pointer, "/text");
+  }
+  EXPECT_FALSE(hp().catalog().backend("lab")->paused);
+  std::string umlauts;
+  for (int i = 0; i < 300; ++i) umlauts += "ü";
+  EXPECT_OK(hp().administration().pause(caller(), "lab", umlauts));
+}
+
+// As a Homeport that did not look at the text may have stored it.
+TEST_F(LoginsTest, AStoredPauseTextThatNoNoticeTakesStillBlocks) {
+  ASSERT_OK(ensure("alice", 1001));
+  ASSERT_OK(store_->write("test", [](store::WriteTransaction& tx) -> Result<void> {
+    HOMEPORT_TRY(auto record, store::get<store::BackendRecord>(tx, "lab"));
+    record->paused = true;
+    record->pause_text = "two\nlines";
+    return store::put(tx, *record);
+  }));
+  const auto spec = ask(login("alice"));
+  ASSERT_OK(spec);
+  EXPECT_EQ((*spec)["_status"], 503);
+  EXPECT_EQ((*spec)["state"], "blocked");
+}
+
 TEST_F(LoginsTest, APausedBackendBlocksWithTheAdminsText) {
   ASSERT_OK(ensure("alice", 1001));
   ASSERT_OK(hp().administration().pause(caller(), "lab", "Disks are being changed until 14:00."));

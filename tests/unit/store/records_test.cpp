@@ -64,6 +64,7 @@ OperationRecord full_operation() {
 TEST(RecordsTest, everyTypeRoundTripsWithHostileText) {
   expect_round_trip(BackendRecord{.name = kHostile, .kind = "nfs", .section = json{{"a", {1, 2}}}, .paused = true});
   expect_round_trip(ClassRecord{.name = "c", .section = json{{"x", "☃"}}, .provenance = Provenance::config});
+  expect_round_trip(GrantRecord{.space = "d-1", .subject_kind = "everyone", .provenance = Provenance::hand});
   expect_round_trip(RuleRecord{.name = "r", .position = 1ULL << 63U, .section = json::array()});
   expect_round_trip(GrantRecord{.space = "d-1", .subject_kind = "group", .subject = kHostile, .created_at = kTime});
   expect_round_trip(UserRecord{.key = "u-1", .realm = "default", .uid = 0, .gid = 4294967295U, .created_at = kTime});
