@@ -250,10 +250,9 @@ class Service:
     async def _fetch(self, method, path, body, limit):
         headers = {"Authorization": "Bearer " + self._token(), "Accept": "application/json",
                    "User-Agent": f"homeport-hub/{__version__}"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        request = HTTPRequest(self._settings.url + path, method=method, headers=headers, follow_redirects=False,
-                              body=None if body is None else json.dumps(body), allow_nonstandard_methods=True,
+        if method == "POST":  # without a body of length 0, Tornado would announce chunks and send none
+            headers["Content-Type"], body = "application/json", b"" if body is None else json.dumps(body)
+        request = HTTPRequest(self._settings.url + path, method=method, headers=headers, body=body, follow_redirects=False,
                               connect_timeout=min(limit, 3.0), request_timeout=limit, ca_certs=self._settings.ca_file)
         if self._client is None:
             # Our own: the shared one lets ten requests through at a time, and may be another implementation.

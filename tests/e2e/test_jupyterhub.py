@@ -1,0 +1,394 @@
+"""Homeport's JupyterHub module in a real JupyterHub (Debian's 3.0), asking a real homeportd.
+
+The spawners start nothing (hub_spawners.EmptySpawner), but for NotebookOnNfsTest: real notebook servers, as real accounts,
+on homes of a real NFS server. KubeSpawner, DockerSpawner, SystemdSpawner and TLJH's are not in Debian; what hub_spawners
+says about the stand-ins in their place holds here.
+"""
+import concurrent.futures
+import hashlib
+import json
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+import hub_support
+import nfs_support
+import support
+
+LOAD = """
+import homeport_hub
+homeport_hub.BREAKER_PAUSE = 1.0
+homeport = homeport_hub.load(c, url={url!r}, token_file={token!r}, {more})
+"""
+HOSTILE = ["..", "a b", "a:b", "a,b", "-x", "x{0.__class__}", "$(id)", "%h", "a\\b", "new\nline", "root", "bob@ex.com",
+           "a--b", "ünï", "'; drop table", "<b onclick=alert(1)>", "x" * 200]
+
+
+class Stage(unittest.TestCase):
+    """A daemon, a front before it and a hub, once for the class."""
+
+    hub_config = ""
+    options = "platform=hub_spawners.keep_spec, identity=hub_spawners.identity, deadline=4, first_deadline=20"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.mkdtemp(prefix="homeport-hub-")
+        if not os.environ.get("KEEP"):
+            cls.addClassCleanup(shutil.rmtree, cls.directory, True)
+        cls.daemon = cls.start_daemon()
+        cls.token = cls.write_token("token", "main")
+        cls.front = hub_support.Front(cls.daemon)
+        cls.addClassCleanup(cls.front.close)
+        cls.notebooks = hub_support.Notebooks()
+        cls.addClassCleanup(cls.notebooks.close)
+        cls.hub = cls.start_hub("hub", cls.hub_config + LOAD.format(url=cls.front.url, token=cls.token, more=cls.options))
+
+    @classmethod
+    def daemon_config(cls):
+        return support.MEMORY_CONFIG
+
+    @classmethod
+    def start_daemon(cls):
+        config = os.path.join(cls.directory, "homeportd.yaml")
+        with open(config, "w", encoding="utf-8") as f:
+            f.write(cls.daemon_config())
+        daemon = support.Daemon(os.path.join(cls.directory, "state"), config, log_path=os.path.join(cls.directory, f"homeportd-{time.monotonic_ns()}.log"))
+        cls.addClassCleanup(daemon.close)
+        return daemon.wait_ready()
+
+    @classmethod
+    def write_token(cls, name, hub, realm=""):
+        made = cls.daemon.call("POST", "/v1/tokens" + (f"?realm={realm}" if realm else ""), {"scope": "spawner", "hub": hub})
+        path = os.path.join(cls.directory, name)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as f:
+            f.write(made.body["token"] + "\n")
+        return path
+
+    @classmethod
+    def start_hub(cls, name, config, environment=None):
+        records = os.path.join(cls.directory, name + "-records")
+        os.makedirs(records)
+        hub = hub_support.Hub(os.path.join(cls.directory, name), config,
+                              {"HUB_RECORDS": records, "HUB_NOTEBOOKS": str(cls.notebooks.port), **(environment or {})})
+        hub.records = records
+        cls.addClassCleanup(hub.close)
+        return hub.wait_up()
+
+    def setUp(self):
+        self.front.mode, self.front.seen[:] = "pass", []
+
+    def recorded(self, user, server="", hub=None):
+        name = hashlib.sha256(f"{user}\0{server}".encode()).hexdigest()[:24] + ".json"
+        path = os.path.join((hub or self.hub).records, name)
+        if not os.path.exists(path):
+            return None
+        with open(path, encoding="utf-8") as f:
+            return json.load(f)
+
+    def spec(self, user, server="", hub=None):
+        return self.recorded(user, server, hub)["spec"]
+
+    def refused(self, user, status, words, options=None, hub=None):
+        """The spawn is refused with that status and a text with those words."""
+        got, text = (hub or self.hub).spawn(user, options=options)
+        self.assertEqual(got, status, text)
+        self.assertRegex(text, words)
+        return text
+
+    def started(self, user, server="", options=None, hub=None):
+        status, text = (hub or self.hub).spawn(user, server, options)
+        self.assertEqual(status, 201, text)
+
+
+def problem(status, code, detail, retryable=False):
+    return (status, "application/problem+json", json.dumps({
+        "type": "about:blank", "title": "t", "status": status, "detail": detail, "code": code, "hint": None,
+        "retryable": retryable, "request_id": None, "pointer": None, "upstream": None}).encode())
+
+
+class ScenarioTest(Stage):
+    hub_config = """
+async def theirs(spawner):
+    hub_spawners.note("site before start")
+    if spawner.user.name == "nobody":
+        raise ValueError("the site's own reason")
+def after(spawner):
+    hub_spawners.note("site after stop")
+    raise RuntimeError("a hook that fails")
+c.Spawner.pre_spawn_hook = theirs
+c.Spawner.post_stop_hook = after
+"""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        made = cls.daemon.call("PUT", "/v1/datasets/iris?wait=20", {"backend": "lab", "path": "/data/sets"})
+        assert made.status == 201, made
+        grant = {"subject_kind": "group", "subject": "course-a", "access": "ro"}
+        assert cls.daemon.call("POST", "/v1/datasets/iris/grants", grant).status == 200
+        cls.hub.add_user("healer")
+        assert cls.hub.spawn("healer")[0] == 201
+        cls.hub.stop_server("healer")
+
+    def user(self, name):
+        self.hub.add_user(name)
+        return name
+
+    def test_same_user_twice_same_digest_and_the_end_is_told(self):
+        alice = self.user("alice")
+        self.started(alice)
+        first = self.spec(alice)
+        self.hub.stop_server(alice)
+        self.started(alice)
+        self.assertEqual(self.spec(alice)["digest"], first["digest"])
+        self.assertEqual(first["state"], "ready")
+        self.assertEqual(self.front.releases(), [first["spec_id"]])
+        self.hub.stop_server(alice)
+        self.assertNotIn(hub_support.ADMIN, json.dumps(self.front.questions()))
+        with open(self.token, encoding="ascii") as f:
+            self.assertNotIn(f.read().strip(), self.hub.log())
+
+    def test_hooks_of_the_site_run_too_and_in_order(self):
+        self.user("chain"), self.user("nobody")
+        order = os.path.join(self.hub.records, "order")
+        if os.path.exists(order):
+            os.unlink(order)
+        self.started("chain")
+        self.hub.stop_server("chain")
+        status, _ = self.hub.spawn("nobody")  # the site refuses: Homeport is not even asked
+        self.assertEqual(status, 500)
+        with open(order, encoding="utf-8") as f:
+            self.assertEqual(f.read().split("\n"), ["site before start", "homeport", "site after stop",
+                                                    "site before start", "site after stop", ""])
+        self.assertEqual([q["user"] for q in self.front.questions()], ["chain"])
+        self.assertEqual(len(self.front.releases()), 1, "the end is told even when the site's own hook fails")
+
+    def test_a_group_gives_and_takes_a_dataset(self):
+        carol = self.user("carol")
+        def datasets():
+            self.started(carol)
+            self.hub.stop_server(carol)
+            return [m["target"] for m in self.spec(carol)["mounts"] if m["kind"] == "dataset"]
+        self.assertEqual(datasets(), [])
+        self.hub.call("POST", "/groups/course-a")
+        self.assertEqual(self.hub.call("POST", "/groups/course-a/users", {"users": [carol]}).status, 200)
+        self.assertEqual(len(datasets()), 1)
+        # While the service is away the kept spec must not outlive the membership.
+        self.assertEqual(self.hub.call("DELETE", "/groups/course-a/users", {"users": [carol]}).status, 200)
+        self.outage("drop")
+        self.assertEqual(datasets(), [])
+        self.heal()
+        self.assertEqual(datasets(), [])
+
+    def test_a_group_of_a_strange_name_costs_nobody_the_home(self):
+        self.user("dirk")
+        self.hub.call("POST", "/groups/%2Fstaff%2Fall")
+        self.hub.call("POST", "/groups/%2Fstaff%2Fall/users", {"users": ["dirk"]})
+        self.started("dirk")
+        self.hub.stop_server("dirk")
+
+    def test_a_dataset_that_is_not_granted_is_refused_in_words(self):
+        erin = self.user("erin")
+        self.refused(erin, 403, "iris.* is not granted to erin", {"datasets": ["iris"]})
+        self.refused(erin, 400, "list of names", {"datasets": {"iris": True}})
+        self.refused(erin, 400, "^Name '../../etc'", {"datasets": ["../../etc"]})
+        self.started(erin, options={"datasets": []})
+        self.hub.stop_server(erin)
+
+    def outage(self, mode):
+        """Until heal(), or the test ends."""
+        self.front.mode = mode
+        self.addCleanup(self.heal)
+
+    def heal(self):
+        """After an outage: until the breaker lets somebody through again."""
+        self.front.mode = "pass"
+        def asks():
+            self.started("healer")
+            self.hub.stop_server("healer")
+            return self.spec("healer")["state"] == "ready"
+        support.wait_until(asks, "the service is asked again", 60)
+        self.front.seen[:] = []
+
+    def test_service_away_or_wrong_known_people_start_others_are_told(self):
+        known, new = self.user("frida"), self.user("gustav")
+        self.started(known)
+        digest = self.spec(known)["digest"]
+        self.hub.stop_server(known)
+        other = dict(self.spec(known), subject=dict(self.spec(known)["subject"], user="mallory"))
+        homeless = dict(self.spec(known), mounts=[])
+        modes = {
+            "drop": "drop",
+            "not JSON": (200, "text/html", b"<html>Welcome to nginx</html>"),
+            "cut short": (200, "application/json", b'{"schema": "mountspec/1", "subj'),
+            "another document": (200, "application/json", b'{"hello": [1, 2, 3]}'),
+            "a list": (200, "application/json", b"[]"),
+            "deep": (200, "application/json", b"[" * 200000),
+            "somebody else's spec": (200, "application/json", json.dumps(other).encode()),
+            "no home in it": (200, "application/json", json.dumps(homeless).encode()),
+            "redirect": (302, "text/html", b"moved"),
+            "bad gateway": (502, "text/html", b"<h1>502 Bad Gateway</h1>"),
+            "wrong token": problem(401, "unauthenticated", "the token is not known"),
+            "starting": problem(503, "unavailable", "the service is starting", True),
+        }
+        for name, mode in modes.items():
+            with self.subTest(name):
+                self.outage(mode)
+                self.started(known)
+                self.assertEqual((self.spec(known)["digest"], self.spec(known)["state"]), (digest, "degraded"))
+                self.hub.stop_server(known)
+                self.refused(new, 503, "cannot be asked for your home right now")
+                self.heal()
+        self.assertTrue(self.hub.alive())
+        self.started(new)
+        self.hub.stop_server(new)
+
+    def test_service_killed_and_back(self):
+        known = self.user("hugo")
+        self.started(known)
+        self.hub.stop_server(known)
+        self.daemon.kill()
+        self.started(known)
+        self.assertEqual(self.spec(known)["state"], "degraded")
+        self.hub.stop_server(known)
+        cls = type(self)
+        cls.daemon = self.front.daemon = cls.start_daemon()
+        self.heal()
+
+    def test_a_hanging_service_holds_nobody_else_up(self):
+        known, new = self.user("ida"), self.user("jan")
+        self.started(known)
+        self.hub.stop_server(known)
+        self.outage("hang")
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            spawns = [pool.submit(self.hub.spawn, user) for user in (known, new)]
+            others = 0
+            while not all(s.done() for s in spawns):
+                self.assertEqual(self.hub.call("GET", "/").status, 200)
+                others += 1
+            self.assertEqual(spawns[0].result()[0], 201)
+            self.assertEqual(spawns[1].result()[0], 503)
+        # The hook has 4 s here. Were the hub blocked meanwhile, others would be answered a few times, not hundreds.
+        self.assertGreater(others, 100)
+        self.assertEqual(self.spec(known)["state"], "degraded")
+        self.hub.stop_server(known)
+
+    def test_the_breaker_spares_a_service_that_fails(self):
+        self.outage("drop")
+        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+            for status, text in pool.map(self.hub.spawn, [self.user(f"kim{i}") for i in range(40)]):
+                self.assertEqual(status, 503, text)
+        self.assertLess(len(self.front.questions()), 40, "after three failures in a row hardly anybody asks for a while")
+        self.assertRegex(self.hub.log(), "failed 3 times in a row")
+        self.heal()
+        self.assertRegex(self.hub.log(), "answers again")
+
+    def test_what_the_service_blocks_is_told_and_no_old_spec_is_used(self):
+        lena = self.user("lena")
+        self.started(lena)
+        spec = self.spec(lena)
+        self.hub.stop_server(lena)
+        full = dict(spec, state="blocked", status_hint=507, notices=[
+            {"code": "home-full", "level": "error", "text": "Home is 100 % full; free space <here>.", "url": None},
+            {"code": "x", "level": "info", "text": "not this", "url": None}])
+        self.front.mode = (507, "application/json", json.dumps(full).encode())
+        text = self.refused(lena, 507, r"^Home is 100 % full; free space <here>\.$")
+        events = self.hub.progress(lena)
+        self.assertIn(text, events[-1]["message"])
+        self.assertIn("free space &lt;here&gt;", events[-1]["html_message"])
+        self.front.mode = problem(403, "forbidden", "the home is retired")
+        self.refused(lena, 403, "^The home is retired")
+        self.front.mode = problem(507, "over_quota", "the pool has no room")
+        self.refused(lena, 507, "^The pool has no room")
+        self.front.mode = "pass"
+        paused = self.daemon.call("POST", "/v1/backends/lab/pause", {"text": "The NAS moves until 10 o'clock."})
+        self.assertEqual(paused.status, 200, paused)
+        try:
+            self.refused(lena, 503, "The NAS moves until 10 o'clock.")
+        finally:
+            self.daemon.call("POST", "/v1/backends/lab/resume")
+        self.started(lena)
+        self.hub.stop_server(lena)
+
+    def test_ten_refused_spawns_in_a_row_and_the_hub_lives(self):
+        max_ = self.user("max")
+        self.front.mode = problem(507, "over_quota", "the home is full")
+        for _ in range(10):
+            self.refused(max_, 507, "The home is full")
+        time.sleep(2.5)  # a hub that gives up does so two seconds later
+        self.assertTrue(self.hub.alive())
+        self.assertEqual(self.hub.call("GET", "/").status, 200)
+        self.assertIn("consecutive_failure_limit is set to 0", self.hub.log())
+        self.assertEqual(self.front.releases(), [], "the end of a spawn that never started is no end of a session")
+
+    def test_names_nobody_should_have(self):
+        spaces_before = len(self.daemon.call("GET", "/v1/homes?limit=1000").body["items"])
+        served = []
+        for name in HOSTILE:
+            with self.subTest(name):
+                answer = self.hub.call("POST", "/users", {"usernames": [name]})
+                self.assertEqual(answer.status, 201, answer)
+                name = answer.body[0]["name"]
+                if name == ".." or "\n" in name:
+                    self.refused(name, 400, "^User name")
+                    continue
+                self.started(name)
+                spec = self.spec(name)
+                self.assertEqual(spec["subject"]["user"], name)
+                self.assertRegex(spec["subject"]["user_key"], "^u-[0-9a-f]{16}$")
+                self.assertRegex(spec["mounts"][0]["source"]["export"], r"^/[a-z0-9/-]+$")
+                self.hub.stop_server(name)
+                served.append(spec["subject"]["user_key"])
+        self.assertEqual(len(set(served)), len(HOSTILE) - 2)
+        self.assertEqual(len(self.daemon.call("GET", "/v1/homes?limit=1000").body["items"]), spaces_before + len(served))
+        kept = os.path.join(self.hub.directory, "homeport-specs")
+        self.assertEqual(os.stat(kept).st_mode & 0o777, 0o700)
+        for name in os.listdir(kept):
+            self.assertRegex(name, r"^[0-9a-f]{40}\.json$")
+            self.assertEqual(os.stat(os.path.join(kept, name)).st_mode & 0o777, 0o600)
+        self.assertTrue(self.hub.alive())
+
+    def test_named_servers_share_the_home(self):
+        nora = self.user("nora")
+        self.started(nora)
+        self.started(nora, "gpu")
+        homes = {self.spec(nora, server)["mounts"][0]["source"]["export"] for server in ("", "gpu")}
+        self.assertEqual(len(homes), 1)
+        self.assertNotEqual(self.spec(nora)["spec_id"], self.spec(nora, "gpu")["spec_id"])
+        self.hub.stop_server(nora, "gpu")
+        self.assertEqual(self.front.releases(), [self.spec(nora, "gpu")["spec_id"]])
+        self.hub.stop_server(nora)
+
+    def test_a_rename_in_the_hub_takes_nobodys_home(self):
+        olga = self.user("olga")
+        self.started(olga)
+        self.hub.stop_server(olga)
+        before = self.daemon.call("GET", "/v1/homes/olga").body
+        self.assertEqual(self.hub.call("PATCH", "/users/olga", {"name": "olga--new"}).status, 200)
+        self.refused("olga--new", 409, "^Uid .* belongs to olga")
+        self.hub.call("DELETE", "/users/olga--new")
+        after = self.daemon.call("GET", "/v1/homes/olga").body
+        self.assertEqual((after["state"], after["path"]), ("ready", before["path"]))
+
+    def test_a_hub_of_another_realm_has_other_homes(self):
+        self.started(self.user("petra"))
+        self.hub.stop_server("petra")
+        token = self.write_token("other-token", "other", "elsewhere")
+        other = self.start_hub("other", LOAD.format(url=self.front.url, token=token, more=self.options + ', hub="other"'))
+        other.add_user("petra")
+        self.started("petra", hub=other)
+        here, there = self.spec("petra"), self.spec("petra", hub=other)
+        self.assertNotEqual(here["subject"]["user_key"], there["subject"]["user_key"])
+        self.assertNotEqual(here["mounts"][0]["source"]["export"], there["mounts"][0]["source"]["export"])
+        other.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
