@@ -1084,6 +1084,8 @@ def _look(path, base, uid):
     try:
         if base is not None and not os.path.ismount(base):
             return f"{base} is not mounted on this host. Your files are safe; an admin has to mount it."
+        if base is not None:
+            os.statvfs(base)  # asks the server itself; what follows may come from the client's cache of attributes
         status = os.lstat(path)
     except OSError as e:
         return f"{path} cannot be used on this host: {e.strerror}."

@@ -109,13 +109,11 @@ class Hub:
         answer = self.call("POST", self.user_path(user, server), options)
         if answer.status != 202:
             return answer.status, answer.body.get("message", "") if isinstance(answer.body, dict) else answer.text
-        def settled():
-            model = self.call("GET", self.user_path(user)).body
-            it = model["servers"].get(server)
-            return "ready" if it and it["ready"] else "failed" if not it or not it["pending"] else None
-        if support.wait_until(settled, f"the server of {user} starts or fails", 180) == "ready":
-            return 201, ""
-        return 500, self.progress(user)[-1]["message"]
+        events = self.progress(user, server)  # ends when the start does
+        if events and events[-1].get("failed"):
+            return 500, events[-1]["message"]
+        it = self.call("GET", self.user_path(user)).body["servers"].get(server)
+        return (201, "") if it and it["ready"] else (500, f"not ready after {events}")
 
     def stop_server(self, user, server=""):
         answer = self.call("DELETE", self.user_path(user, server))
@@ -126,11 +124,11 @@ class Hub:
             return not it or not (it["ready"] or it["pending"])
         support.wait_until(stopped, f"the server of {user} stops")
 
-    def progress(self, user, timeout=150):
-        """The events that the spawn page would show, until they end."""
+    def progress(self, user, server="", timeout=150):
+        """The events that the spawn page would show, until they end; [] where nothing is starting."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
-            connection.request("GET", "/hub/api" + self.user_path(user, "") + "/progress",
+            connection.request("GET", "/hub/api" + self.user_path(user, server) + "/progress",
                                headers={"Authorization": "token " + ADMIN})
             response, events = connection.getresponse(), []
             for line in response:

@@ -24,7 +24,7 @@ import support
 
 LOAD = """
 import homeport_hub
-homeport_hub.BREAKER_PAUSE = 1.0
+homeport_hub.BREAKER_PAUSE, homeport_hub.LOOK_LIMIT = 1.0, 2.0
 homeport = homeport_hub.load(c, url={url!r}, token_file={token!r}, {more})
 """
 HOSTILE = ["..", "a b", "a:b", "a,b", "-x", "x{0.__class__}", "$(id)", "%h", "a\\b", "new\nline", "root", "bob@ex.com",
@@ -388,6 +388,218 @@ c.Spawner.post_stop_hook = after
         self.assertNotEqual(here["subject"]["user_key"], there["subject"]["user_key"])
         self.assertNotEqual(here["mounts"][0]["source"]["export"], there["mounts"][0]["source"]["export"])
         other.close()
+
+
+class FirstLoginsTest(Stage):
+    """Everybody's first login at once, on a real NFS server whose answers are late and some of whose connections break."""
+
+    options = "platform=timed, identity=hub_spawners.identity, deadline=10, first_deadline=120"
+    hub_config = """
+import time
+began = {}
+def before(spawner):
+    began[spawner.user.name] = time.monotonic()
+c.Spawner.pre_spawn_hook = before
+def timed(spawner, spec):
+    hub_spawners.record(spawner, {"spec": spec, "took": time.monotonic() - began[spawner.user.name]})
+"""
+    people = 200
+
+    @classmethod
+    def setUpClass(cls):
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("the real NFS server of this test needs root")
+        cls.nfs = nfs_support.NfsServer("/homes")
+        cls.addClassCleanup(cls.nfs.close)
+        cls.relay = hub_support.SlowRelay(cls.nfs.port, (0.005, 0.05), lossy=100)
+        cls.addClassCleanup(cls.relay.close)
+        super().setUpClass()
+
+    @classmethod
+    def daemon_config(cls):
+        return nfs_support.config(cls.nfs, "storm").replace(f"nfs_port: {cls.nfs.port}", f"nfs_port: {cls.relay.port}", 1)
+
+    def test_exactly_one_home_each(self):
+        names = [f"s{i:03}" for i in range(self.people)]
+        self.assertEqual(self.hub.call("POST", "/users", {"usernames": names + ["first"]}).status, 201)
+        # What the first one sees while it waits.
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            shown = pool.submit(self.watch, "first")
+            self.started("first")
+            self.assertRegex(shown.result()[0]["message"], "Server requested")
+        with concurrent.futures.ThreadPoolExecutor(self.people) as pool:
+            shown = [pool.submit(self.watch, name) for name in names[-5:]]
+            spawns = dict(zip(names, pool.map(self.hub.spawn, names)))
+        self.assertEqual({n: s for n, s in spawns.items() if s[0] != 201}, {})
+        self.assertGreater(self.relay.cut, 0, "no connection broke: the test does not test what it says")
+        homes = self.daemon.call("GET", "/v1/homes?limit=1000").body["items"]
+        self.assertEqual(sorted(h["name"] for h in homes), sorted(names + ["first"]))
+        folder = os.path.join(self.nfs.directories["/homes"], "storm")
+        self.assertEqual(len(os.listdir(folder)), self.people + 1, "one directory each, and nothing left over")
+        uids = set()
+        for name in names:
+            export = self.spec(name)["mounts"][0]["source"]["export"]
+            status = os.stat(os.path.join(self.nfs.directories["/homes"], os.path.relpath(export, "/homes")))
+            self.assertEqual((status.st_uid, status.st_mode & 0o7777), (self.spec(name)["identity"]["uid"], 0o700))
+            uids.add(status.st_uid)
+        self.assertEqual(len(uids), self.people)
+        took = sorted(self.recorded(name)["took"] for name in names)
+        print(f"first logins: median {took[len(took) // 2]:.1f} s, p95 {took[len(took) * 95 // 100]:.1f} s, "
+              f"{self.relay.cut} connections broken", file=sys.stderr)
+        self.assertLess(took[len(took) * 95 // 100], 120)
+        messages = [event["message"] for one in shown for event in one.result()]
+        self.assertTrue(any("Making your home" in m for m in messages), messages)
+        self.assertTrue(any("Server ready" in m for m in messages), messages)
+
+    def watch(self, user):
+        """What the spawn page of that user shows, from the moment there is something to show."""
+        def events():
+            return self.hub.progress(user)
+        return support.wait_until(events, f"{user} is starting")
+
+
+class Accounts:
+    """Accounts of this machine for one test class, with ids nobody has."""
+
+    def __init__(self, case):
+        self.case, self.names = case, {}
+        case.addClassCleanup(self.remove)
+
+    def add(self, word):
+        taken = {a.pw_uid for a in pwd.getpwall()}
+        uid = next(u for u in range(61200 + os.getpid() % 500, 64000) if u not in taken)
+        name = f"hp{os.getpid()}{word}"
+        home = os.path.join(self.case.directory, "login-" + word)
+        subprocess.run(["useradd", "--uid", str(uid), "--user-group", "--home-dir", home, "--create-home", name],
+                       check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.names[name] = uid
+        return name, uid
+
+    def remove(self):
+        for name in self.names:
+            subprocess.run(["userdel", "--force", name], check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+class NotebookOnNfsTest(Stage):
+    """Real notebook servers, each as its own account of this host, on homes that this host has mounted over NFS."""
+
+    hub_config = """
+c.JupyterHub.spawner_class = "jupyterhub.spawner.LocalProcessSpawner"
+c.Spawner.cmd = ["/usr/bin/jupyterhub-singleuser"]
+c.Spawner.default_url = "/tree"
+c.Spawner.http_timeout = 60
+c.Spawner.environment = {"JUPYTERHUB_SINGLEUSER_APP": "notebook.notebookapp.NotebookApp", "SITE": "kept"}
+"""
+
+    @classmethod
+    def setUpClass(cls):
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("the real NFS server and the accounts of this test need root")
+        cls.nfs = nfs_support.NfsServer("--no-cache", "/homes", "/data:ro")
+        cls.addClassCleanup(cls.nfs.close)
+        os.makedirs(os.path.join(cls.nfs.directories["/data"], "iris"))
+        with open(os.path.join(cls.nfs.directories["/data"], "iris", "iris.csv"), "w", encoding="ascii") as f:
+            f.write("5.1,3.5,1.4,0.2,setosa\n")
+        mounts = tempfile.mkdtemp(prefix="homeport-mounts-")
+        cls.addClassCleanup(os.rmdir, mounts)
+        cls.homes, cls.data = os.path.join(mounts, "homes"), os.path.join(mounts, "data")
+        os.chmod(mounts, 0o755)
+        for directory, export in ((cls.homes, "/homes"), (cls.data, "/data")):
+            mount = hub_support.FuseMount(cls.nfs, export, directory)
+            cls.addClassCleanup(os.rmdir, directory)
+            cls.addClassCleanup(mount.close)
+            setattr(cls, export[1:] + "_mount", mount)
+        cls.options = (f"deadline=6, first_deadline=60, notebook_url='http://127.0.0.1:1', "
+                       f"host_mounts={{'127.0.0.1:/homes': {cls.homes!r}, '127.0.0.1:/data': {cls.data!r}}}")
+        super().setUpClass()
+        os.chmod(cls.directory, 0o755)
+        made = cls.daemon.call("PUT", "/v1/datasets/iris?wait=20", {"backend": "lab", "path": "/data/iris"})
+        assert made.status == 201, made
+        grant = {"subject_kind": "everyone", "access": "ro"}
+        answer = cls.daemon.call("POST", "/v1/datasets/iris/grants", grant)
+        assert answer.status == 200, answer
+        accounts = Accounts(cls)
+        cls.alice, cls.alice_uid = accounts.add("alice")
+        cls.bob, cls.bob_uid = accounts.add("bob")
+        for name, uid in accounts.names.items():
+            cls.hub.add_user(name)
+        made = cls.daemon.call("PUT", f"/v1/homes/{cls.bob}?wait=20", {"uid": cls.bob_uid, "gid": cls.bob_uid})
+        assert made.status == 201, made
+
+    @classmethod
+    def daemon_config(cls):
+        return nfs_support.config(cls.nfs, "people")
+
+    def on_the_server(self, user, *parts):
+        path = self.daemon.call("GET", f"/v1/homes/{user}").body["path"]
+        return os.path.join(self.nfs.directories["/homes"], os.path.relpath(path, "/homes"), *parts)
+
+    def notebook(self, user, method, path, body=None):
+        """As the person's browser: through the hub's proxy, with a token of that person."""
+        token = self.hub.call("POST", self.hub.user_path(user) + "/tokens").body["token"]
+        return self.hub.request(method, f"/user/{user}/api/contents/{path}", body, token=token, port=self.hub.proxy_port)
+
+    def environment_of(self, user):
+        pid = self.hub.call("GET", self.hub.user_path(user)).body["servers"][""]["state"]["pid"]
+        with open(f"/proc/{pid}/environ", encoding="utf-8") as f:
+            return dict(line.split("=", 1) for line in f.read().split("\0") if "=" in line)
+
+    def as_uid(self, uid, *command):
+        return subprocess.run(["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *command],
+                              capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+    def test_1_a_notebook_writes_into_its_home(self):
+        self.started(self.alice)
+        written = self.notebook(self.alice, "PUT", "hello.txt", {"type": "file", "format": "text", "content": "written in a notebook"})
+        self.assertEqual(written.status, 201, written)
+        path = self.on_the_server(self.alice, "hello.txt")
+        with open(path, encoding="ascii") as f:
+            self.assertEqual(f.read(), "written in a notebook")
+        self.assertEqual(os.stat(path).st_uid, self.alice_uid)
+        home = os.stat(os.path.dirname(path))
+        self.assertEqual((home.st_uid, home.st_mode & 0o7777), (self.alice_uid, 0o700))
+        environment = self.environment_of(self.alice)
+        self.assertEqual(environment["SITE"], "kept")
+        self.assertEqual(environment["HOMEPORT_URL"], "http://127.0.0.1:1")
+        self.assertRegex(environment["HOMEPORT_DIGEST"], "^sha256:[0-9a-f]{64}$")
+        self.assertTrue(environment["NB_HOME"].startswith(self.homes + "/people/"), environment["NB_HOME"])
+        self.assertEqual(self.as_uid(self.alice_uid, "cat", environment["NB_DATASETS"] + "/iris.csv").stdout, "5.1,3.5,1.4,0.2,setosa\n")
+        self.assertIn("Permission denied", self.as_uid(self.bob_uid, "cat", environment["NB_HOME"] + "/hello.txt").stderr)
+        self.hub.stop_server(self.alice)
+        self.started(self.alice)
+        again = self.notebook(self.alice, "GET", "hello.txt")
+        self.assertEqual(again.body["content"], "written in a notebook", again)
+        self.assertEqual(self.environment_of(self.alice)["HOMEPORT_DIGEST"], environment["HOMEPORT_DIGEST"])
+        self.hub.stop_server(self.alice)
+
+    def test_2_a_home_of_somebody_else_is_not_entered(self):
+        home = self.on_the_server(self.bob)
+        mounted = os.path.join(self.homes, "people", os.path.basename(home))
+        def give_to(uid):
+            os.chown(home, uid, uid)  # the mount keeps attributes for a second
+            support.wait_until(lambda: os.stat(mounted).st_uid == uid, "the mount shows the owner")
+        give_to(self.alice_uid)
+        try:
+            self.refused(self.bob, 503, f"belongs to uid {self.alice_uid}, and your account has uid {self.bob_uid}")
+        finally:
+            give_to(self.bob_uid)
+
+    def test_3_a_storage_that_hangs_is_told_and_holds_nobody_up(self):
+        self.nfs.order("pause")
+        try:
+            self.refused(self.bob, 503, "does not answer")
+            self.assertEqual(self.hub.call("GET", "/").status, 200)
+        finally:
+            self.nfs.order("resume")
+        def back():
+            return self.hub.spawn(self.bob)[0] == 201
+        support.wait_until(back, "bob starts again", 60)
+        self.hub.stop_server(self.bob)
+
+    def test_4_what_is_not_mounted_is_not_an_empty_home(self):
+        self.homes_mount.close()
+        self.refused(self.bob, 503, f"{self.homes} is not mounted on this host")
+        self.assertTrue(self.hub.alive())
 
 
 if __name__ == "__main__":
