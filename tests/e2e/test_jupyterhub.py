@@ -113,6 +113,301 @@ def problem(status, code, detail, retryable=False):
         "retryable": retryable, "request_id": None, "pointer": None, "upstream": None}).encode())
 
 
+class PlatformTest(Stage):
+    """What one kind of spawner is given. The specs are the daemon's, changed where a test needs odd ones."""
+
+    def forge(self, user, change):
+        answer = self.daemon.call("POST", "/v1/mountspecs?wait=20", {
+            "hub": "main", "user": user, "identity": {"uid": self.ids(user), "gid": self.ids(user), "gids": [7001]}})
+        self.assertEqual(answer.status, 200, answer)
+        spec = answer.body
+        change(spec)
+        self.front.mode = (200, "application/json", json.dumps(spec).encode())
+        return spec
+
+    @staticmethod
+    def ids(user):
+        return 100000 + int(hashlib.sha256(user.encode()).hexdigest()[:8], 16) % 1000000000
+
+    @staticmethod
+    def dataset(name, access="ro", **source):
+        """One more mount for a spec; name becomes part of both paths."""
+        return {"id": "ds-" + hashlib.sha256(name.encode()).hexdigest()[:8], "kind": "dataset", "target": "/data/" + name,
+                "access": access, "required": False, "parent": None, "mountpoint_ready": False, "quota": None, "lifetime": None,
+                "source": {"type": "nfs", "server": "192.0.2.10", "export": "/export/" + name, "version": "4.1", "port": None,
+                           "mount_port": None, "fs_id": None, **source},
+                "nfs": {"transport": "tcp", "hard": True, "timeo": 600, "retrans": 2, "rsize": None, "wsize": None,
+                        "nconnect": 4, "nolock": False, "noresvport": False, "noatime": False, "nosuid": True, "nodev": True,
+                        "noexec": False, "sec": "sys"}}
+
+
+class KubernetesTest(PlatformTest):
+    options = ('identity=hub_spawners.identity, deadline=4, first_deadline=20, replaces=["/home/jovyan/work/"], '
+               'pilot={"users": ["ann"], "groups": ["pilot"]}')
+    hub_config = """
+c.JupyterHub.spawner_class = hub_spawners.Kube
+c.KubeSpawner.volumes = {"home": {"name": "volume-{username}", "persistentVolumeClaim": {"claimName": "claim-{username}"}},
+                         "work": {"name": "work", "nfs": {"server": "192.0.2.1", "path": "/work"}},
+                         "shared": {"name": "shared", "nfs": {"server": "192.0.2.1", "path": "/shared", "readOnly": True}}}
+c.KubeSpawner.volume_mounts = {"home": {"name": "volume-{username}", "mountPath": "/home/jovyan"},
+                               "work": {"name": "work", "mountPath": "/home/jovyan/work"},
+                               "shared": {"name": "shared", "mountPath": "/shared"}}
+c.KubeSpawner.init_containers = [{"name": "prepare", "volumeMounts": [{"name": "volume-{username}", "mountPath": "/home/jovyan/"}]}]
+c.KubeSpawner.extra_containers = [{"name": "sidecar", "volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}]
+c.KubeSpawner.supplemental_gids = [100]
+c.KubeSpawner.storage_pvc_ensure = True
+c.KubeSpawner.uid = 1000
+c.KubeSpawner.environment = {"NB_UMASK": "0077", "SITE": "kept"}
+async def site_hook(spawner, pod):
+    pod.metadata.labels = {"site": "was here"}
+    return pod
+c.Kube.modify_pod_hook = site_hook
+def profile(spawner):
+    # A profile that gives volumes as a list wipes whatever a pre-spawn hook put there.
+    if spawner.user.name == "ann":
+        spawner.profile_override = {"volumes": [], "volume_mounts": []}
+c.Kube.pre_spawn_hook = profile
+"""
+
+    def pod(self, user, hub=None):
+        hub = hub or self.hub
+        hub.add_user(user)
+        self.started(user, hub=hub)
+        hub.stop_server(user)
+        made = self.recorded(user, hub=hub)
+        pod = made["pod"]
+        notebook = pod["spec"]["containers"][0]
+        mounts = {m["mountPath"]: (m["name"], m.get("readOnly", False)) for m in notebook["volumeMounts"]}
+        return made, {v["name"]: v for v in pod["spec"]["volumes"]}, mounts, notebook
+
+    def test_a_pod_of_the_pilot_mounts_what_the_spec_says_whatever_the_profile_does(self):
+        hostile = "{x}, 2nd #$(HOME) %h"
+        def more(spec):
+            spec["mounts"].append(self.dataset(hostile))
+            spec["environment"]["MOTD"] = "$(PATH) {user}"
+            spec["environment"]["JUPYTERHUB_API_TOKEN"] = "not yours to set"
+        spec = self.forge("ann", more)
+        made, volumes, mounts, notebook = self.pod("ann")
+        home = spec["mounts"][0]
+        self.assertEqual(volumes, {
+            "homeport-home": {"name": "homeport-home", "nfs": {"server": "memory", "path": home["source"]["export"], "readOnly": False}},
+            "homeport-" + spec["mounts"][1]["id"]: {"name": "homeport-" + spec["mounts"][1]["id"], "nfs": {
+                "server": "192.0.2.10", "path": "/export/" + hostile, "readOnly": True}}})
+        self.assertEqual(mounts, {"/home/jovyan": ("homeport-home", False),
+                                  "/data/" + hostile: ("homeport-" + spec["mounts"][1]["id"], True)})
+        environment = {e["name"]: e.get("value") for e in notebook["env"]}
+        self.assertEqual(environment["MOTD"], "$$(PATH) {user}")
+        self.assertEqual((environment["NB_UMASK"], environment["SITE"]), ("0022", "kept"))
+        self.assertNotEqual(environment["JUPYTERHUB_API_TOKEN"], "not yours to set")
+        self.assertEqual(len(environment), len(notebook["env"]), "no name twice")
+        self.assertEqual(notebook["securityContext"], {"runAsUser": self.ids("ann"), "runAsGroup": self.ids("ann"),
+                                                       "allowPrivilegeEscalation": False})
+        self.assertEqual(made["pod"]["spec"]["securityContext"], {"supplementalGroups": [100, 7001]})
+        self.assertEqual(made["pod"]["metadata"]["labels"], {"site": "was here"})
+        self.assertEqual(made["pod"]["spec"]["initContainers"][0]["volumeMounts"],
+                         [{"name": "homeport-home", "mountPath": "/home/jovyan", "readOnly": False}])
+        self.assertIs(made["pvc"], False)
+        self.assertRegex(self.hub.log(), "node's own mount options; not applied for ann: .*nconnect=4.*vers=4.1")
+
+    def test_pilot_groups_come_and_go_and_all_others_keep_the_sites_storage(self):
+        made, volumes, mounts, _ = self.pod("zed")
+        site = (sorted(volumes), mounts, made["pvc"])
+        self.assertEqual(site, (["shared", "volume-zed", "work"], {
+            "/home/jovyan": ("volume-zed", False), "/home/jovyan/work": ("work", False), "/shared": ("shared", False)}, True))
+        self.assertEqual(self.front.seen, [], "the service hears nothing of those who are not in the pilot")
+        self.hub.call("POST", "/groups/pilot")
+        self.hub.call("POST", "/groups/pilot/users", {"users": ["zed"]})
+        made, volumes, mounts, _ = self.pod("zed")
+        self.assertEqual(sorted(volumes), ["homeport-home", "shared"])
+        self.assertEqual(mounts, {"/home/jovyan": ("homeport-home", False), "/shared": ("shared", False)})
+        self.assertIs(made["pvc"], False)
+        self.hub.call("DELETE", "/groups/pilot/users", {"users": ["zed"]})
+        made, volumes, mounts, _ = self.pod("zed")
+        self.assertEqual((sorted(volumes), mounts, made["pvc"]), site)
+
+    def test_what_no_inline_volume_can_carry_is_refused(self):
+        self.forge("ann", lambda spec: spec["mounts"].append(self.dataset("ports", port=12049)))
+        self.hub.add_user("ann")
+        self.refused("ann", 500, "port of its own")
+        self.forge("ann", lambda spec: spec["mounts"][0].update(source={"type": "local", "host": "nas", "path": "/pool/x"}))
+        self.refused("ann", 500, "single host")
+
+    def test_claims_are_named_by_the_service(self):
+        hub = self.start_hub("claims", self.hub_config + LOAD.format(url=self.front.url, token=self.token,
+                                                                     more=self.options + ', volumes="claims"'))
+        _, volumes, mounts, _ = self.pod("ann", hub)
+        name = mounts["/home/jovyan"][0]
+        self.assertRegex(name, "^nb-home-[0-9a-f]{10}$")
+        self.assertEqual(volumes[name]["persistentVolumeClaim"], {"claimName": name, "readOnly": False})
+        self.front.mode = "drop"
+        self.assertEqual(self.pod("ann", hub)[1], volumes, "the kept spec knows its claims")
+        hub.close()
+
+    def test_a_hook_set_after_load_is_noticed(self):
+        late = """
+async def late(spawner, pod):
+    return pod
+c.KubeSpawner.modify_pod_hook = late
+c.Kube.modify_pod_hook = late
+"""
+        hub = self.start_hub("late", self.hub_config + LOAD.format(url=self.front.url, token=self.token, more=self.options) + late)
+        hub.add_user("ann"), hub.add_user("zed")
+        self.refused("ann", 500, "modify_pod_hook is set after Homeport's", hub=hub)
+        self.started("zed", hub=hub)
+        hub.close()
+
+
+class DockerTest(PlatformTest):
+    options = 'identity=hub_spawners.identity, deadline=4, first_deadline=20, pilot={"users": ["ann"]}, replaces=["/home/jovyan/work"]'
+    hub_config = """
+c.JupyterHub.spawner_class = hub_spawners.Docker
+c.DockerSpawner.remove = True
+c.DockerSpawner.volumes = {"user-{username}": "/home/jovyan", "work-{username}": {"bind": "/home/jovyan/work", "mode": "rw"},
+                           "/srv/tools": "/tools"}
+c.DockerSpawner.read_only_volumes = {"/srv/shared": "/shared"}
+c.DockerSpawner.mounts = [{"type": "bind", "source": "/srv/{username}", "target": "/mine"}]
+async def kwargs(spawner):
+    return {"labels": {"site": "was here"}}
+c.DockerSpawner.extra_create_kwargs = kwargs
+c.DockerSpawner.extra_host_config = {"group_add": ["44"], "network_mode": "none"}
+"""
+
+    def container(self, user):
+        self.hub.add_user(user)
+        self.started(user)
+        self.hub.stop_server(user)
+        made = self.recorded(user)
+        host = made["host_config"]
+        return made, host, {m["Target"]: m for m in host.get("Mounts") or []}
+
+    def test_a_container_of_the_pilot(self):
+        hostile = "{x}, 2nd #edition"
+        spec = self.forge("ann", lambda spec: spec["mounts"].extend([self.dataset(hostile), self.dataset("six", server="2001:db8::7")]))
+        made, host, mounts = self.container("ann")
+        export = spec["mounts"][0]["source"]["export"]
+        home = mounts["/home/jovyan"]
+        self.assertRegex(home["Source"], "^homeport-home-[0-9a-f]{12}$")
+        self.assertEqual((home["Type"], home["ReadOnly"], home["VolumeOptions"]), ("volume", False, {
+            "NoCopy": True, "DriverConfig": {"Name": "local", "Options": {"type": "nfs", "device": ":" + export, "o":
+                "addr=memory,vers=4.2,proto=tcp,hard,timeo=600,retrans=2,nosuid,nodev,rw"}}}))
+        self.assertTrue(mounts["/data/" + hostile]["ReadOnly"])
+        self.assertEqual(mounts["/data/" + hostile]["VolumeOptions"]["DriverConfig"]["Options"]["device"], ":/export/" + hostile)
+        self.assertIn("addr=2001:db8::7,vers=4.1,proto=tcp6,", mounts["/data/six"]["VolumeOptions"]["DriverConfig"]["Options"]["o"])
+        self.assertEqual(mounts["/mine"]["Source"], "/srv/ann")
+        self.assertEqual(sorted(host["Binds"]), ["/srv/shared:/shared:ro", "/srv/tools:/tools:rw"])
+        self.assertEqual((made["user"], made["labels"]), (f"{self.ids('ann')}:{self.ids('ann')}", {"site": "was here"}))
+        self.assertEqual(host["GroupAdd"], ["44", "7001"])
+        self.assertEqual(made["environment"]["HOMEPORT_SPEC"], spec["spec_id"])
+        # Docker keeps what it knows under a name: another mount, another name.
+        self.forge("ann", lambda spec: spec["mounts"][0]["nfs"].update(timeo=100))
+        self.assertNotEqual(self.container("ann")[2]["/home/jovyan"]["Source"], home["Source"])
+
+    def test_all_others_keep_the_sites_storage(self):
+        made, host, mounts = self.container("zed")
+        self.assertEqual(sorted(mounts), ["/mine"])
+        self.assertEqual(sorted(host["Binds"]), ["/srv/shared:/shared:ro", "/srv/tools:/tools:rw", "user-zed:/home/jovyan:rw",
+                                                 "work-zed:/home/jovyan/work:rw"])
+        self.assertNotIn("user", made)
+        self.assertEqual(self.front.seen, [])
+
+    def test_containers_that_are_kept_are_refused(self):
+        hub = self.start_hub("kept", self.hub_config + "c.DockerSpawner.remove = False\n" +
+                             LOAD.format(url=self.front.url, token=self.token, more=self.options))
+        hub.add_user("ann")
+        self.refused("ann", 500, "remove = True", hub=hub)
+        hub.close()
+
+
+class HostTest(PlatformTest):
+    """SystemdSpawner and TLJH, with accounts that are really made on this host."""
+
+    options = "deadline=4, first_deadline=20"
+    hub_config = """
+c.JupyterHub.spawner_class = hub_spawners.Systemd
+c.SystemdSpawner.unit_extra_properties = {"BindPaths": "/srv/tools:/tools", "TasksMax": "{USERNAME}"}
+"""
+
+    @classmethod
+    def setUpClass(cls):
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("making accounts needs root")
+        super().setUpClass()
+        cls.accounts = Accounts(cls)
+        cls.tljh = cls.start_hub("tljh", "c.JupyterHub.spawner_class = hub_spawners.Tljh\n" +
+                                 LOAD.format(url=cls.front.url, token=cls.token, more=cls.options))
+
+    def local(self, spec, uid, name):
+        """The spec's home is a directory of this host."""
+        path = os.path.join(self.directory, name)
+        os.makedirs(path, exist_ok=True)
+        os.chown(path, uid, uid)
+        spec["identity"].update(uid=uid, gid=uid)
+        spec["mounts"][0]["source"] = {"type": "local", "host": os.uname().nodename, "path": path}
+        return path
+
+    def test_a_unit_binds_the_home_over_the_accounts_own(self):
+        user, uid = self.accounts.add("unit")
+        self.hub.add_user(user)
+        paths = []
+        def change(spec):
+            paths.append(self.local(spec, uid, "home {of}: 'x'"))
+            data = os.path.join(self.directory, "da:ta")
+            os.makedirs(data, exist_ok=True)
+            spec["mounts"].append(self.dataset("iris", type="local", host=os.uname().nodename, path=data))
+            paths.append(data)
+        for _ in range(2):  # SystemdSpawner formats its settings in place: the second start must find them unharmed
+            self.forge(user, change)
+            self.started(user)
+            made = self.recorded(user)
+            self.hub.stop_server(user)
+            # What systemd reads: backslash quotes one character, blanks and ':' separate.
+            words = [re.sub(r"\\(.)", r"\1", part) for bind in re.findall(r"(?:\\.|\S)+", made["properties"]["BindPaths"])
+                     for part in re.findall(r"(?:\\.|[^:\\])+", bind)]
+            home = pwd.getpwnam(user).pw_dir
+            self.assertEqual(words, ["/srv/tools", "/tools", paths[0], home])
+            self.assertEqual(made["properties"]["BindReadOnlyPaths"], paths[1].replace(":", "\\:") + ":/data/iris")
+            self.assertEqual((made["uid"], made["properties"]["TasksMax"]), (uid, user))
+            self.assertEqual((made["environment"]["NB_HOME"], made["environment"]["NB_DATASETS"]), (home, "/data/iris"))
+        self.assertEqual(self.front.questions()[0]["identity"]["uid"], uid, "the account's own ids are the identity")
+
+    def test_tljh_makes_the_account_first_with_homeports_uid(self):
+        taken = {a.pw_uid for a in pwd.getpwall()}
+        free = [u for u in range(62500 + os.getpid() % 500, 64000) if u not in taken]
+        short, long = f"t{os.getpid()}", f"t{os.getpid()}-with-a-rather-long-name@example.org"
+        for user, uid in ((short, free[0]), (long, free[1])):
+            with self.subTest(user):
+                name = "jupyter-" + user
+                if len(name) >= 26:
+                    name = name[:26] + "-" + hashlib.sha256(name.encode()).hexdigest()[:5]
+                self.accounts.names[name] = uid
+                path = []
+                self.forge(user, lambda spec: path.append(self.local(spec, uid, "tljh-" + user)))
+                self.tljh.add_user(user)
+                self.started(user, hub=self.tljh)
+                account = pwd.getpwnam(name)
+                self.assertEqual((account.pw_uid, account.pw_gid, account.pw_dir), (uid, uid, path[0]))
+                made = self.recorded(user, hub=self.tljh)
+                self.assertEqual((made["uid"], made["working_dir"]), (uid, path[0]))
+                self.assertNotIn("BindPaths", made["properties"], "the account's home is the home")
+                self.tljh.stop_server(user)
+                self.started(user, hub=self.tljh)
+                self.tljh.stop_server(user)
+                self.assertEqual(self.front.questions()[-1]["identity"], {"uid": uid, "gid": uid, "gids": []})
+                self.forge(user, lambda spec: self.local(spec, free[5], "tljh-" + user))
+                self.refused(user, 500, f"has uid {uid} on this host, and Homeport knows it with {free[5]}", hub=self.tljh)
+
+    def test_tljh_refuses_what_cannot_be_an_account(self):
+        self.tljh.add_user("a b")
+        self.forge("a b", lambda spec: self.local(spec, 62400, "blank"))
+        self.refused("a b", 400, "cannot be the name of an account", hub=self.tljh)
+        user = f"sq{os.getpid()}"
+        self.tljh.add_user(user)
+        self.forge(user, lambda spec: (self.local(spec, 1000, "squash"), spec["identity"].update(mode="squash")))
+        self.refused(user, 500, "identity squash", hub=self.tljh)
+        self.forge(user, lambda spec: self.local(spec, 0, "root"))
+        self.refused(user, 500, "uid of its own", hub=self.tljh)
+
+
 class ScenarioTest(Stage):
     hub_config = """
 async def theirs(spawner):
