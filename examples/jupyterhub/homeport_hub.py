@@ -670,7 +670,8 @@ def problem_text(body):
 def kept_spec(entry, question):
     """The kept spec as far as it still holds for this question; None where it does not."""
     asked, spec = entry["question"], dict(entry["spec"])
-    if asked.get("identity") != question.get("identity"):
+    uid = (question.get("identity") or {}).get("uid")
+    if spec["identity"].get("mode") == "native" and uid is not None and uid != spec["identity"].get("uid"):
         return None
     if not set(asked.get("groups", ())) <= set(question["groups"]) or asked.get("wanted") != question.get("wanted"):
         # What somebody may see beside the home is the service's to say.
@@ -738,13 +739,12 @@ def _number(value, name):
 
 
 def account_identity(name):
-    """The ids of an account of this host; None where there is none."""
+    """The ids of an account of this host; None where there is none. Its further groups come with the process."""
     try:
         account = pwd.getpwnam(name)
     except (KeyError, ValueError):
         return None
-    gids = [gid for gid in os.getgrouplist(name, account.pw_gid) if gid not in (0, account.pw_gid)][:MAX_GIDS]
-    return {"uid": account.pw_uid, "gid": account.pw_gid, "gids": gids}
+    return {"uid": account.pw_uid, "gid": account.pw_gid}
 
 
 # ---------------------------------------------------------------------------------------------------------------------

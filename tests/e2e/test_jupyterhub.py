@@ -392,7 +392,7 @@ c.SystemdSpawner.unit_extra_properties = {"BindPaths": "/srv/tools:/tools", "Tas
                 self.tljh.stop_server(user)
                 self.started(user, hub=self.tljh)
                 self.tljh.stop_server(user)
-                self.assertEqual(self.front.questions()[-1]["identity"], {"uid": uid, "gid": uid, "gids": []})
+                self.assertEqual(self.front.questions()[-1]["identity"], {"uid": uid, "gid": uid})
                 self.forge(user, lambda spec: self.local(spec, free[5], "tljh-" + user))
                 self.refused(user, 500, f"has uid {uid} on this host, and Homeport knows it with {free[5]}", hub=self.tljh)
 
