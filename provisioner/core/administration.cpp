@@ -60,6 +60,7 @@ Result<std::vector<PlannedChange>> Administration::apply(const Caller& caller, c
   p_.backends.follow_catalog();
   HOMEPORT_TRY(const auto refreshed, refresh_mount_sources());
   if (refreshed > 0) log::info("mount sources follow the configuration", {{"spaces", std::to_string(refreshed)}});
+  p_.operations.try_waiting();
   return changes;
 }
 
@@ -100,13 +101,9 @@ constexpr std::size_t kSourcesPerWrite = 500;
 std::optional<std::string> new_source(const Backends& backends, const Clock& clock, const store::SpaceRecord& space) {
   if (space.source.empty() || space.label().empty()) return std::nullopt;
   const auto backend = backends.get(space.backend);
-  const auto ref = object_ref(space);
-  if (!backend || !ref) return std::nullopt;
-  const OpContext op{.request_id = "sources", .deadline = clock.mono() + std::chrono::seconds(5)};
-  const auto source = (*backend)->driver().mount_source(op, *ref, {});
-  if (!source) return std::nullopt;
-  auto text = render::source_to_json(to_render(*source)).dump();
-  return text == space.source ? std::nullopt : std::optional(std::move(text));
+  if (!backend) return std::nullopt;
+  auto text = mount_source_text((*backend)->driver(), clock, space);
+  return !text || *text == space.source ? std::nullopt : std::optional(std::move(text).value());
 }
 
 }  // namespace
@@ -173,10 +170,12 @@ Result<store::BackendRecord> Administration::pause(const Caller& caller, std::st
 }
 
 Result<store::BackendRecord> Administration::resume(const Caller& caller, std::string_view backend) {
-  return flag_backend(p_, caller, backend, "backend.resume", [](store::BackendRecord& r) {
+  auto resumed = flag_backend(p_, caller, backend, "backend.resume", [](store::BackendRecord& r) {
     r.paused = false;
     r.pause_text.clear();
   });
+  if (resumed) p_.operations.try_waiting();
+  return resumed;
 }
 
 Result<store::BackendRecord> Administration::set_drained(const Caller& caller, std::string_view backend, bool drained) {

@@ -106,6 +106,13 @@ Result<OperationRecord> Operations::retry(const Caller& caller, const std::strin
   });
 }
 
+void Operations::try_waiting() {
+  constexpr std::size_t kAll = 1'000'000;
+  const auto waiting = list({.state = OperationState::waiting, .limit = kAll});
+  if (!waiting) return;  // each has its own time
+  for (const auto& op : *waiting) look_again(op.id, std::chrono::milliseconds(0));
+}
+
 Result<OperationRecord> Operations::give_up(const Caller& caller, const std::string& id) {
   HOMEPORT_TRY(auto op, get(id));
   if (op.state != OperationState::parked && op.state != OperationState::waiting) {

@@ -90,6 +90,9 @@ class Operations {
   Result<store::OperationRecord> give_up(const Caller& caller, const std::string& id);
   Result<store::OperationRecord> cancel(const Caller& caller, const std::string& id);
 
+  // An admin changed something that operations may have waited for: all that wait are tried now.
+  void try_waiting();
+
   // Takes up every open operation and starts the loop. Call once, when the lease is held.
   Result<void> recover_and_run();
   void stop();
@@ -144,7 +147,7 @@ class Operations {
   std::multimap<MonoTime, std::string> due_;
   std::set<std::string> running_;    // being executed by some worker
   std::set<std::string> once_more_;  // asked for meanwhile
-  MonoTime next_look_{};  // when the loop wakes by itself
+  MonoTime next_look_{};             // when the loop wakes by itself
   bool stopping_ = false;
   std::jthread thread_;
 };
