@@ -8,7 +8,7 @@
 #   --full           also: the unit and conformance tests under the thread sanitizer, clang-tidy, clang-format
 #   --help           this text
 #
-# The build has the address and undefined-behaviour sanitizers (preset asan) and stays in build/asan. Works from any
+# The build has the address sanitizer (preset asan) and stays in build/asan. Works from any
 # directory, without a terminal, as root or as a user with sudo. Tests that need root (a real NFS server) skip without
 # it and say so.
 set -eu
