@@ -68,7 +68,7 @@ inline constexpr std::uint32_t kMinTransfer = 1024;
 inline constexpr std::uint32_t kMaxTransfer = 1048576;
 inline constexpr std::uint32_t kMaxNconnect = 16;
 inline constexpr std::uint32_t kMaxId = 4294967294U;  // 2^32-1 means "leave as it is" to chown(2)
-inline constexpr std::size_t kMaxGroups = 16;  // AUTH_SYS carries no more (RFC 5531, appendix A)
+inline constexpr std::size_t kMaxGroups = 16;         // AUTH_SYS carries no more (RFC 5531, appendix A)
 inline constexpr std::uint32_t kMaxPurgeDays = 36500;
 
 }  // namespace homeport::render
