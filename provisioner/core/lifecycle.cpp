@@ -231,8 +231,8 @@ Result<SpaceOutcome> Homes::release(const Caller& caller, const std::string& key
     HOMEPORT_CHECK(state_allows(p_.catalog, *space, Verb::release));
     space->state = SpaceState::released;
     HOMEPORT_CHECK(store::put(tx, *space));
-    HOMEPORT_TRY(const auto grants, store::list<store::GrantRecord>(tx, {.column = "space", .value = known.key}));
-    for (const auto& grant : grants) HOMEPORT_CHECK(tx.erase(store::Table::grants, grant.key(), store::Expect::any()));
+    HOMEPORT_TRY(const auto grants, tx.list(store::Table::grants, {.column = "space", .value = known.key}));
+    for (const auto& grant : grants) HOMEPORT_CHECK(tx.erase(store::Table::grants, grant.key, store::Expect::any()));
     outcome.space = *space;
     return tx.append_audit({.at = p_.clock.now(),
                             .principal = caller.principal.id,

@@ -137,6 +137,19 @@ void add_missing(const std::string& name, render::MountSpec& spec) {
   if (spec.state == render::SpecState::ready) spec.state = render::SpecState::degraded;
 }
 
+// A dataset's name may put it in the home's own place, or above it; the person gets in all the same, without it.
+bool hides_home(const std::string& target, const render::MountSpec& spec) {
+  const auto& home = spec.mounts.front().target;
+  return home == target || home.starts_with(target + "/");
+}
+
+void add_hidden(const std::string& name, const std::string& target, render::MountSpec& spec) {
+  spec.notices.push_back({.code = "dataset-in-the-way",
+                          .level = render::NoticeLevel::warn,
+                          .text = "Dataset " + name + " would be mounted at " + target + ", where your home is."});
+  if (spec.state == render::SpecState::ready) spec.state = render::SpecState::degraded;
+}
+
 void add_left_out(std::size_t left_out, std::size_t all, render::MountSpec& spec) {
   spec.notices.push_back(
       {.code = "too-many-datasets",
@@ -161,14 +174,18 @@ Result<void> add_datasets(const Catalog& catalog, const SpecRequest& request, co
       add_missing(name, built.spec);
       continue;
     }
+    auto mount = std::move(made).value();
+    mount.target = (klass.dataset_root == "/" ? "" : klass.dataset_root) + "/" + name;
+    if (hides_home(mount.target, built.spec)) {
+      add_hidden(name, mount.target, built.spec);
+      continue;
+    }
     if (built.spec.mounts.size() == render::kMaxMounts) {
       ++left_out;
       continue;
     }
-    auto mount = std::move(made).value();
     mount.id = mount_id("ds-", name);
     mount.kind = render::MountKind::dataset;
-    mount.target = (klass.dataset_root == "/" ? "" : klass.dataset_root) + "/" + name;
     mount.access = access == "rw" && !space->read_only ? render::MountAccess::rw : render::MountAccess::ro;
     mount.required = false;
     built.spaces.push_back(space->key);

@@ -88,6 +88,23 @@ TEST_F(LoginsTest, DatasetsComeByGrantToUsersGroupsAndEveryone) {
               Errc::failed_precondition);
 }
 
+// A dataset named like the last part of the home's path, in the folder that holds the home.
+TEST_F(LoginsTest, ADatasetInTheHomesPlaceIsLeftOut) {
+  ASSERT_OK(ensure("alice", 1001));
+  import_data();
+  ASSERT_OK(hp().datasets().grant(caller(), "sets", {.kind = "everyone"}, "ro"));
+  auto document = standard();
+  const std::string klass = R"("name":"std",)";
+  document.replace(document.find(klass), klass.size(), klass + R"("home_target":"/work/sets","dataset_root":"/work",)");
+  apply(document);
+  const auto spec = ask(login("alice"));
+  ASSERT_OK(spec);
+  EXPECT_EQ((*spec)["state"], "degraded");
+  ASSERT_EQ((*spec)["mounts"].size(), 1U);
+  EXPECT_EQ((*spec)["mounts"][0]["target"], "/work/sets");
+  EXPECT_EQ((*spec)["notices"][0]["code"], "dataset-in-the-way");
+}
+
 TEST_F(LoginsTest, OnlyWhatIsDueCanBeWanted) {
   ASSERT_OK(ensure("alice", 1001));
   import_data();
