@@ -418,7 +418,7 @@ class Messages:
 
 
 class Session:
-    """What one spawner was given. Hub and spawner objects live long: everything set here is taken back first."""
+    """What one spawner was given. A hub may start a spawner object more than once: what was set is taken back first."""
 
     def __init__(self):
         self.managed = False

@@ -58,7 +58,7 @@ class Hub:
         self._log = open(self.log_path, "ab")
         self.process = subprocess.Popen(["/usr/bin/python3", "-m", "jupyterhub", "-f", "jupyterhub_config.py"],
                                         cwd=directory, env=env, stdin=subprocess.DEVNULL, stdout=self._log,
-                                        stderr=self._log, start_new_session=True)
+                                        stderr=self._log)
 
     def log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
@@ -140,18 +140,38 @@ class Hub:
         finally:
             connection.close()
 
+    def _descendants(self):
+        """{pid: start time} of what the hub has started: each of these is in a session of its own."""
+        parents, started = {}, {}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+                    fields = f.read().rpartition(")")[2].split()
+                parents[int(pid)], started[int(pid)] = int(fields[1]), fields[19]
+            except OSError:
+                pass
+        found, more = set(), {self.process.pid}
+        while more:
+            more = {pid for pid, parent in parents.items() if parent in more} - found
+            found |= more
+        return {pid: started[pid] for pid in found}
+
     def close(self):
+        children = self._descendants() if self.alive() else {}
         if self.alive():
             self.process.terminate()
             try:
                 self.process.wait(support.PATIENCE)
             except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(support.PATIENCE)
+        for pid, started in children.items():  # those it did not end itself
+            try:
+                with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+                    if f.read().rpartition(")")[2].split()[19] == started:
+                        os.kill(pid, signal.SIGKILL)
+            except OSError:
                 pass
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)  # its proxy and what it started; a session of its own
-        except ProcessLookupError:
-            pass
-        self.process.wait(support.PATIENCE)
         self._log.close()
 
 

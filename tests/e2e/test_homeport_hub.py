@@ -172,6 +172,52 @@ class TranslationTest(support.E2ETest):
         self.assertGreater(compared, 0)
 
 
+class SessionTest(unittest.TestCase):
+    def test_what_was_set_is_taken_back_when_somebody_leaves_the_pilot(self):
+        async def progress():
+            yield {"message": "theirs"}
+        theirs = {"SITE": "kept"}
+        spawner = types.SimpleNamespace(environment=theirs, notebook_dir="", progress=progress)
+        session = homeport_hub.session_of(spawner)
+        async def shown():
+            return [event["message"] async for event in spawner.progress()]
+        for _ in range(2):
+            session.begin(spawner, True)
+            session.set(spawner, "environment", {"OURS": "1"})
+            session.set(spawner, "environment", {"OURS": "2"})
+            session.set(spawner, "notebook_dir", "/home")
+            session.messages.say("ours")
+            session.messages.close()
+            self.assertEqual(asyncio.run(shown()), ["ours", "theirs"])
+        session.begin(spawner, False)
+        self.assertIs(spawner.environment, theirs)
+        self.assertEqual(spawner.notebook_dir, "")
+        self.assertEqual(asyncio.run(shown()), ["theirs"])
+        self.assertIs(homeport_hub.session_of(spawner), session)
+
+
+class PostStopTest(support.E2ETest):
+    def test_the_end_of_a_server_that_an_earlier_hub_started_is_told_by_what_was_kept(self):
+        homeport = homeport_hub.load(Config(), url="http://127.0.0.1:7717", token_file="/nowhere", cache_dir=self.path("kept"))
+        said = []
+        async def call(method, path, body, limit):
+            said.append(path)
+            raise homeport_hub.Trouble("and nobody minds")
+        homeport.service.call = call
+        def stop(name, **session):
+            spawner = types.SimpleNamespace(user=user(name), name="", log=logging.getLogger("homeport_hub"), _log_name=name)
+            homeport_hub.session_of(spawner).__dict__.update(session)
+            asyncio.run(homeport.post_stop(spawner))
+        kept = KeptSpecsTest()
+        asyncio.run(homeport.cache.put(kept.question(), kept.spec(), None))
+        stop("bob")
+        self.assertEqual(said, [])
+        stop("alice", question=kept.question())  # asked, refused: nothing started
+        self.assertEqual(said, [])
+        stop("alice")
+        self.assertEqual(said, ["/v1/mountspecs/ms-1/release"])
+
+
 class KeptSpecsTest(support.E2ETest):
     def question(self, **more):
         return {"hub": "main", "user": "alice", "server": "", "groups": ["a"], "purpose": "interactive", **more}
