@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unittest
 
@@ -40,8 +39,7 @@ class Stage(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.directory = tempfile.mkdtemp(prefix="homeport-hub-")
-        if not os.environ.get("KEEP"):
-            cls.addClassCleanup(shutil.rmtree, cls.directory, True)
+        cls.addClassCleanup(shutil.rmtree, cls.directory, True)
         cls.daemon = cls.start_daemon()
         cls.token = cls.write_token("token", "main")
         cls.front = hub_support.Front(cls.daemon)
