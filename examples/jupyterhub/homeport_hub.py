@@ -207,6 +207,7 @@ class Service:
         self._settings = settings
         self._client = None
         self._failures = 0
+        self._answered_at = 0.0
         self._closed_until = 0.0
         self._warned_of_mode = False
 
@@ -236,6 +237,8 @@ class Service:
         try:
             answer = await self._fetch(method, path, body, limit)
         except Trouble:
+            if self._answered_at > now:
+                raise  # it has answered others since: busy, here or there, but not away
             self._failures += 1
             if self._failures == BREAKER_FAILURES:
                 self._closed_until = time.monotonic() + BREAKER_PAUSE
@@ -245,6 +248,7 @@ class Service:
         if self._failures >= BREAKER_FAILURES:
             _log().warning("homeport_hub: %s answers again", self._settings.url)
         self._failures = 0
+        self._answered_at = time.monotonic()
         return answer
 
     async def _fetch(self, method, path, body, limit):
@@ -253,7 +257,7 @@ class Service:
         if method == "POST":  # without a body of length 0, Tornado would announce chunks and send none
             headers["Content-Type"], body = "application/json", b"" if body is None else json.dumps(body)
         request = HTTPRequest(self._settings.url + path, method=method, headers=headers, body=body, follow_redirects=False,
-                              connect_timeout=min(limit, 3.0), request_timeout=limit, ca_certs=self._settings.ca_file)
+                              connect_timeout=connect_limit(limit), request_timeout=limit, ca_certs=self._settings.ca_file)
         if self._client is None:
             # Our own: the shared one lets ten requests through at a time, and may be another implementation.
             self._client = SimpleAsyncHTTPClient(force_instance=True, max_clients=1000, max_body_size=MAX_ANSWER)
@@ -269,6 +273,11 @@ class Service:
             return response.code, json.loads(response.body)
         except (ValueError, RecursionError):
             raise Trouble(f"{self._settings.url} answers {response.code} with something that is not JSON") from None
+
+
+def connect_limit(limit):
+    """Half of the time there is: a hub that starts a whole class at once is slow to look at its own connections."""
+    return max(min(limit, 3.0), min(limit / 2, 30.0))
 
 
 def check_spec(spec, question):

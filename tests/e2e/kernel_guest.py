@@ -215,7 +215,7 @@ def boot(directory, kernel, image):
     paths = [os.path.join(directory, name) for name in ("console", "results", "qemu")]
     command = [find("timeout"), "-k", "5", str(BOOT_LIMIT), find("qemu-system-x86_64"), "-accel", "tcg", "-m", "512",
                "-nodefaults", "-display", "none", "-vga", "none", "-no-reboot", "-serial", f"file:{paths[0]}", "-serial",
-               f"file:{paths[1]}", "-kernel", kernel, "-initrd", image, "-append", "console=ttyS0 quiet panic=-1",
+               f"file:{paths[1]}", "-kernel", kernel, "-initrd", image, "-append", "console=ttyS0 quiet panic=-1 no_timer_check",
                "-netdev", "user,id=n0", "-device", "virtio-net-pci,netdev=n0,romfile="]
     with open(paths[2], "wb") as said:
         qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
@@ -235,7 +235,12 @@ def boot(directory, kernel, image):
 def run(directory, files, steps):
     """Boots once, does the steps in order, gives {name: Step}. A step that fails is for the caller to judge."""
     os.makedirs(directory)
-    results, console = boot(directory, *build(directory, files, steps))
+    kernel, image = build(directory, files, steps)
+    results, console = boot(directory, kernel, image)
+    if "@BEGIN" not in results:
+        # It never came as far as its first step: an emulated machine on a busy one can miss its own timer while it
+        # boots. What is tested has not begun, so it may begin once more.
+        results, console = boot(directory, kernel, image)
     done = {}
     for name, output, code in re.findall(r"^@BEGIN (\S+)\n(.*?)\n@END \1 (\d+)$", results, re.M | re.S):
         done[name] = Step(name, "", int(code), output.strip("\n"))
