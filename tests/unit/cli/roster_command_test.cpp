@@ -48,10 +48,10 @@ class RosterCommand : public ::testing::Test {
     return cli.file("roster.csv", text);
   }
 
-  FakeService service;
   Cli cli;
   std::mutex mutex_;
   std::set<std::string> asked_;
+  FakeService service;  // last: its threads end before what they use goes
 };
 
 TEST_F(RosterCommand, GoesInBatchesOfAtMost200) {
