@@ -1,9 +1,9 @@
 // One connection to one LDAP server: connect, TLS, bind, search, each within the deadline of its OpContext.
 //
-// The socket is ours and handed to libldap, for three reasons: libldap's own connecting and TLS handshake know no limit
-// (a server that accepts and is silent holds ldaps:// for ever), an answer that stops half-way would block a read, and
-// a lost connection would be opened again behind our back, without StartTLS and without a bind. What is lost stays
-// lost: usable() says so, and the owner makes a new one.
+// The socket is ours and handed to libldap, for two reasons: libldap's own connecting and TLS handshake know no limit
+// (a server that accepts and is silent holds ldaps:// for ever), and an answer that stops half-way would block a read.
+// A handle never gets a second connection, neither for a referral nor after a loss: that one would have no StartTLS and
+// no bind of ours. What is lost stays lost: usable() says so, and the owner makes a new one.
 //
 // Neither ldap.conf nor LDAP* variables weaken anything: what concerns TLS, aliases, limits and referrals is set here.
 // The server's certificate is always verified, its name included. The process must ignore SIGPIPE (homeportd does).

@@ -201,7 +201,10 @@ Result<void> Slapd::launch() {
     ::execl(kProgram, kProgram, "-f", config.c_str(), "-h", urls.c_str(), "-d", "stats", nullptr);
     ::_exit(127);
   }
-  const bool up = wait_until(std::chrono::seconds(20), [&] { return answers(port_) || !alive(); });
+  const bool up = wait_until(std::chrono::seconds(20), [&] {
+    // One listener opens after the other.
+    return (answers(port_) && (!options_.tls || answers(tls_port_))) || !alive();
+  });
   if (up && alive()) return {};
   kill();
   std::string tail = log_text();

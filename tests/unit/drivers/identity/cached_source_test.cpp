@@ -162,7 +162,7 @@ TEST_F(CachedSourceTest, an_error_is_for_all_who_wait) {
 // The one who asked had little time; whoever waits and has more asks again.
 TEST_F(CachedSourceTest, a_hurried_asker_does_not_fail_the_others) {
   inner_->hold(true);
-  inner_->fail(Error{.code = Errc::timed_out, .message = "no time"});
+  inner_->fail_once(Error{.code = Errc::timed_out, .message = "no time"});
   std::jthread hurried([&] { EXPECT_ERRC(cached_->find(op(1s), user("alice")), Errc::timed_out); });
   inner_->wait_inside(1);
   std::atomic<bool> waiting{false};
@@ -176,9 +176,6 @@ TEST_F(CachedSourceTest, a_hurried_asker_does_not_fail_the_others) {
   while (!waiting) std::this_thread::yield();
   clock_.advance(2s);
   inner_->hold(false);
-  hurried.join();
-  inner_->fail(std::nullopt);
-  patient.join();
 }
 
 TEST_F(CachedSourceTest, a_stop_ends_the_wait) {

@@ -22,6 +22,11 @@ class FakeSource final : public core::IdentitySource {
     changed_.wait(lock, [this] { return !held_; });
     --inside_;
     changed_.notify_all();
+    if (once_) {
+      auto error = std::move(*once_);
+      once_.reset();
+      return error;
+    }
     if (error_) return *error_;
     const auto at = people_.find(user.str());
     if (at == people_.end()) return std::optional<core::Identity>();
@@ -40,6 +45,10 @@ class FakeSource final : public core::IdentitySource {
   void fail(std::optional<Error> error) {
     const std::lock_guard lock(mutex_);
     error_ = std::move(error);
+  }
+  void fail_once(Error error) {
+    const std::lock_guard lock(mutex_);
+    once_ = std::move(error);
   }
   void hold(bool held) {
     const std::lock_guard lock(mutex_);
@@ -61,6 +70,7 @@ class FakeSource final : public core::IdentitySource {
   std::condition_variable changed_;
   std::map<std::string, core::Identity> people_;
   std::optional<Error> error_;
+  std::optional<Error> once_;
   bool held_ = false;
   std::size_t asked_ = 0;
   std::size_t inside_ = 0;

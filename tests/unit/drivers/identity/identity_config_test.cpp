@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include <gmock/gmock.h>
 
@@ -240,6 +241,21 @@ TEST(IdentityConfig, ldap_without_tls_only_on_this_machine) {
   EXPECT_EQ(read("identity: {order: [ldap], ldap: {urls: ['ldap://127.0.0.1'], base: 'dc=x', tls: {start_tls: false}}}")
                 .problems,
             "");
+}
+
+TEST(IdentityConfig, the_example_of_the_readme) {
+  std::ifstream file(std::string(HOMEPORT_SOURCE_DIR) + "/drivers/identity/README.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  const auto begin = text.str().find("```yaml\n") + 8;
+  const auto end = text.str().find("```", begin);
+  ASSERT_LT(begin, end);
+  auto yaml = text.str().substr(begin, end - begin);
+  const Folder folder;
+  const std::string people = "/etc/homeport/people.yaml";
+  ASSERT_NE(yaml.find(people), std::string::npos);
+  yaml.replace(yaml.find(people), people.size(), folder.write("people.yaml", "carol: {uid: 5003}\n"));
+  EXPECT_EQ(read(yaml).problems, "");
 }
 
 TEST(IdentityConfig, all_mistakes_at_once_with_lines) {

@@ -186,6 +186,24 @@ TEST_F(LdapTroubleTest, started_again_between_two_questions) {
   EXPECT_EQ(server->logged(" BIND dn=\"cn=homeport"), 4U);
 }
 
+// Opened again by libldap itself, it would be without StartTLS and without a bind.
+TEST_F(LdapTroubleTest, a_lost_connection_stays_lost) {
+  const auto server = serve({.ldif = small_directory()});
+  ASSERT_TRUE(server);
+  const auto address = url(server->ldap_url());
+  auto connection = LdapConnection::open(op(), *clock_, address, {.ca_file = server->ca_file()});
+  ASSERT_OK(connection);
+  const Secret password{Slapd::kPassword};
+  ASSERT_OK((*connection)->bind(op(), Slapd::kBindDn, &password));
+  const LdapSearch search{.base = Slapd::kSuffix, .filter = "(uid=alice)"};
+  ASSERT_OK((*connection)->search(op(), search));
+  ASSERT_OK(server->restart());
+  const auto asked = server->searches();
+  for (int i = 0; i < 3; ++i) EXPECT_ERRC((*connection)->search(op(), search), Errc::unavailable);
+  EXPECT_FALSE((*connection)->usable());
+  EXPECT_EQ(server->searches(), asked);
+}
+
 TEST_F(LdapTroubleTest, killed_while_many_ask) {
   const auto server = serve({.ldif = small_directory()});
   ASSERT_TRUE(server);
@@ -319,6 +337,11 @@ TEST_F(LdapTroubleTest, the_first_server_hangs) {
   first->pause();
   expect_alice(*ldap);
   EXPECT_EQ(second->searches(), 2U);
+  // An asker with less time than one server may take gives each its share.
+  settings.servers.timeout = 10min;
+  const auto found = source(settings)->find(op(2s), user("alice"));
+  ASSERT_OK(found);
+  EXPECT_EQ((*found)->uid, 5001U);
   first->resume();
 }
 
