@@ -72,15 +72,17 @@ Result<T> BoundedSource::bounded(const OpContext& op, Ask ask) {
   inner.deadline = clock_.mono() + wait - std::min(wait / 10, std::chrono::milliseconds(100));
   auto run = [call, source = source_, places = places_, inner, ask = std::move(ask)]() mutable {
     auto answer = ask(*source, inner);
+    source.reset();  // before the place is free: whoever sees no place taken may take down what the source uses
+    {
+      const std::lock_guard lock(places->mutex);
+      --places->taken;
+    }
+    places->changed.notify_all();
     {
       const std::lock_guard lock(call->mutex);
       call->answer.emplace(std::move(answer));
     }
     call->answered.notify_all();
-    source.reset();  // before the place is free: whoever sees no place taken may take down what the source uses
-    const std::lock_guard lock(places->mutex);
-    --places->taken;
-    places->changed.notify_all();
   };
   try {
     std::thread(std::move(run)).detach();

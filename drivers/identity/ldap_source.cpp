@@ -12,10 +12,14 @@
 namespace homeport::drivers::identity {
 namespace {
 
-constexpr std::string_view kInChain = ":1.2.840.113556.1.4.1941:";
+constexpr const char* kInChain = ":1.2.840.113556.1.4.1941:";
 constexpr std::size_t kMostNamesakes = 10;
 constexpr std::uint32_t kNoId = 0xFFFFFFFFU;  // chown(2)'s "no change"
 constexpr std::string_view kProbeName = "homeport-no-such-user";
+
+std::string condition(const std::string& attribute, std::string_view value) {
+  return "(" + attribute + "=" + escaped_filter_value(value) + ")";
+}
 
 Error broken(const LdapEntry& entry, const std::string& what, std::string hint) {
   return Error{.code = Errc::failed_precondition,
@@ -49,7 +53,7 @@ Result<void> complete(const LdapEntry& entry, const std::string& attribute) {
                     [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; }))
       continue;
     if (name.compare(attribute.size(), 7, ";range=") != 0 || name.ends_with("-*")) continue;
-    return broken(entry, "the server gives only a part of " + attribute + " (" + name + ")",
+    return broken(entry, "the server gives only a part of its values, as " + name,
                   "leave users.member_of out, so that groups are searched");
   }
   return {};
@@ -76,7 +80,7 @@ std::string name_of_group(const LdapEntry& group, const std::string& attribute) 
   const auto& names = group.all(attribute);
   if (names.empty()) return {};
   if (names.size() == 1) return names.front();
-  const auto filed = first_part(group.dn, attribute);
+  auto filed = first_part(group.dn, attribute);
   if (std::find(names.begin(), names.end(), filed) != names.end()) return filed;
   return *std::min_element(names.begin(), names.end());
 }
@@ -92,7 +96,7 @@ void add_name(core::Identity& identity, const std::string& raw, const std::strin
 }  // namespace
 
 std::string user_filter(const LdapUsers& users, std::string_view name) {
-  return "(&" + users.filter + "(" + users.name + "=" + escaped_filter_value(name) + "))";
+  return "(&" + users.filter + condition(users.name, name) + ")";
 }
 
 std::string group_filter(const LdapSettings& settings, std::string_view name, std::string_view dn,
@@ -100,11 +104,10 @@ std::string group_filter(const LdapSettings& settings, std::string_view name, st
   const auto& groups = settings.groups;
   std::string any;
   if (settings.users.member_of.empty()) {
-    for (const auto& attribute : groups.member_uid) any += "(" + attribute + "=" + escaped_filter_value(name) + ")";
-    const std::string rule = groups.nested ? std::string(kInChain) : "";
-    for (const auto& attribute : groups.member_dn) any += "(" + attribute + rule + "=" + escaped_filter_value(dn) + ")";
+    for (const auto& attribute : groups.member_uid) any += condition(attribute, name);
+    for (const auto& attribute : groups.member_dn) any += condition(attribute + (groups.nested ? kInChain : ""), dn);
   }
-  if (gid) any += "(" + groups.gid + "=" + std::to_string(*gid) + ")";
+  if (gid) any += condition(groups.gid, std::to_string(*gid));
   return any.empty() ? "" : "(&" + groups.filter + "(|" + any + "))";
 }
 
@@ -241,7 +244,7 @@ Result<std::string> LdapSource::check(const OpContext& op) {
     });
     if (done) {
       ++well;
-      said = servers_.url(i) + " " + said;
+      said.insert(0, servers_.url(i) + " ");
     } else {
       said = done.error().sentence();
       if (!first) first = std::move(done).error();
