@@ -31,7 +31,8 @@ class IdentitySource {
   // "static", "nss", "ldap": the word in `identity.order` of the configuration.
   [[nodiscard]] virtual std::string_view name() const = 0;
   // Blocks at most until op.deadline. nullopt: the source answers, and does not know the person.
-  // Errors: unavailable, timed_out (it cannot be asked now: ask again); permission_denied (it refuses our credentials);
+  // Errors: unavailable, timed_out (it cannot be asked now, or does not prove who it is: ask again); cancelled;
+  // permission_denied (it refuses our credentials, or we have none to show);
   // failed_precondition (two entries for one name, a value that is no number: the message names the entry).
   [[nodiscard]] virtual Result<std::optional<Identity>> find(const OpContext& op, const UserName& user) = 0;
   // Whether it can be asked, in words for `homeport doctor`. Errors as find().
