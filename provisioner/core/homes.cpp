@@ -278,6 +278,7 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
   if (request.existing) op.plan["path"] = request.existing->path.str();
 
   SpaceOutcome outcome{.space = space};
+  auto stored_op = op;
   const auto& caps = d.backend->spec().caps;
   const auto written = p_.store.write("intent", [&](store::WriteTransaction& tx) -> Result<void> {
     auto new_space = space;
@@ -300,6 +301,7 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
     }
     HOMEPORT_CHECK(store::put(tx, new_space, store::Expect::none()));
     HOMEPORT_CHECK(store::put(tx, new_op, store::Expect::none()));
+    stored_op = new_op;
     outcome.space = new_space;
     return {};
   });
@@ -307,7 +309,7 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
   fault_point(op.kind + ".intent_written");
   outcome.operation = op.id;
   outcome.created = true;
-  p_.operations.start_new(op);
+  p_.operations.start_new(stored_op);
   return outcome;
 }
 

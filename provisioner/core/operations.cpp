@@ -23,6 +23,7 @@ constexpr std::chrono::seconds kLongestCall{20};
 constexpr std::chrono::milliseconds kFirstDelay{500};
 constexpr std::chrono::seconds kQueueFullDelay{1};
 constexpr std::chrono::seconds kUnreadableDelay{5};
+constexpr std::chrono::milliseconds kFreshFor{500};
 constexpr std::chrono::milliseconds kLongestDelay{60'000};
 // What is left of the lease after a call's deadline: time to notice and write.
 constexpr std::chrono::milliseconds kLeaseMargin{500};
@@ -104,22 +105,24 @@ void Operations::hand_out(const std::string& id) {
 }
 
 void Operations::queue(const OperationRecord& op) {
-  const std::string& id = op.id;
   const auto backend = backends_.get_serving(op.backend);
   if (!backend) {
     (void)postpone(op, backend.error());
-    release(id);
+    release(op.id);
     return;
   }
-  auto queued = (*backend)->workers().submit([this, id](const std::stop_token& stop) {
-    const auto left = execute(id, stop);
+  auto queued = (*backend)->workers().submit([this, op, since = clock_.mono()](const std::stop_token& stop) {
+    const auto& id = op.id;
+    // Just read or written, it need not be read again; after a wait somebody may have asked for its end.
+    const bool fresh = op.revision != 0 && clock_.mono() - since < kFreshFor;
+    const auto left = fresh ? execute(op, stop) : execute(id, stop);
     release(id);
     // Only now: who is told that it has ended may ask for the next thing at once.
     if (left && is_settled(*left)) wake_waiters(*left);
   });
   if (queued) return;
-  look_again(id, kQueueFullDelay);
-  release(id);
+  look_again(op.id, kQueueFullDelay);
+  release(op.id);
 }
 
 void Operations::look_again(const std::string& id, std::chrono::milliseconds delay) {
@@ -143,12 +146,16 @@ std::optional<OperationRecord> Operations::execute(const std::string& id, const 
     if (is_transient(op.error().code)) look_again(id, kUnreadableDelay);
     return std::nullopt;
   }
-  if (is_settled(*op)) return std::move(op).value();
+  return execute(*op, stop);
+}
+
+OperationRecord Operations::execute(const OperationRecord& op, const std::stop_token& stop) {
+  if (is_settled(op)) return op;
   try {
-    return walk(*op, stop);
+    return walk(op, stop);
   } catch (const std::exception& e) {
     // A fault of ours or of a library. One operation stands still and is seen; the service and the rest go on.
-    return park(*op,
+    return park(op,
                 Error{.code = Errc::internal, .message = std::string("a step ended with an exception: ") + e.what()});
   }
 }
@@ -156,10 +163,16 @@ std::optional<OperationRecord> Operations::execute(const std::string& id, const 
 OperationRecord Operations::walk(OperationRecord op, const std::stop_token& stop) {
   const auto& kind = operation_kind(op.kind);
   std::optional<SpaceRecord> space;
-  const auto read = store_.read([&](store::ReadTransaction& tx) -> Result<void> {
-    HOMEPORT_TRY(space, store::get<SpaceRecord>(tx, op.space));
-    return {};
-  });
+  const auto read = [&]() -> Result<void> {
+    if (const auto known = catalog_.space(op.space)) {
+      space = *known;
+      return {};
+    }
+    return store_.read([&](store::ReadTransaction& tx) -> Result<void> {
+      HOMEPORT_TRY(space, store::get<SpaceRecord>(tx, op.space));
+      return {};
+    });
+  }();
   if (!read && is_transient(read.error().code)) return postpone(std::move(op), read.error());
   if (!read || !space) {
     const Error lost{.code = Errc::internal, .message = "the space of this operation cannot be read"};

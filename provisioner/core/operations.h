@@ -110,6 +110,7 @@ class Operations {
   void release(const std::string& id);
   // What the operation is when it is left: settled, or waiting for its next try. nullopt: it cannot be read.
   [[nodiscard]] std::optional<store::OperationRecord> execute(const std::string& id, const std::stop_token& stop);
+  [[nodiscard]] store::OperationRecord execute(const store::OperationRecord& op, const std::stop_token& stop);
   [[nodiscard]] store::OperationRecord walk(store::OperationRecord op, const std::stop_token& stop);
   // The configuration may have changed while the work was done: the mount source follows it.
   void keep_source_current(const store::SpaceRecord& space, const Backend& used);
