@@ -106,6 +106,19 @@ Result<OperationRecord> Operations::retry(const Caller& caller, const std::strin
   });
 }
 
+Result<void> Operations::withdraw(const std::string& operation_id, const Error& why) {
+  HOMEPORT_TRY(const auto op, read_operation(store_, operation_id));
+  HOMEPORT_CHECK(refuse(op, why, OperationState::failed));
+  return {};
+}
+
+void Operations::count_outcome(const std::string& kind, std::string_view outcome) {
+  metrics_
+      .counter("homeport_operations_total", "Operations that ended or were parked, by kind and outcome.",
+               {{"kind", kind}, {"outcome", std::string(outcome)}})
+      .add();
+}
+
 void Operations::try_waiting() {
   constexpr std::size_t kAll = 1'000'000;
   const auto waiting = list({.state = OperationState::waiting, .limit = kAll});

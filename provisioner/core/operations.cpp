@@ -387,12 +387,6 @@ OperationRecord Operations::park(OperationRecord op, const Error& error) {
   return stored;
 }
 
-Result<void> Operations::withdraw(const std::string& operation_id, const Error& why) {
-  HOMEPORT_TRY(const auto op, read_operation(store_, operation_id));
-  HOMEPORT_CHECK(refuse(op, why, OperationState::failed));
-  return {};
-}
-
 Result<OperationRecord> Operations::refuse(const OperationRecord& refused, const Error& error, OperationState end,
                                            bool keep_state) {
   const auto& kind = operation_kind(refused.kind);
@@ -416,13 +410,6 @@ Result<OperationRecord> Operations::refuse(const OperationRecord& refused, const
   }));
   count_outcome(wanted.kind, errc_name(error.code));
   return stored;
-}
-
-void Operations::count_outcome(const std::string& kind, std::string_view outcome) {
-  metrics_
-      .counter("homeport_operations_total", "Operations that ended or were parked, by kind and outcome.",
-               {{"kind", kind}, {"outcome", std::string(outcome)}})
-      .add();
 }
 
 void Operations::wake_waiters(const OperationRecord& op) {
