@@ -145,16 +145,6 @@ void read_assigned(DocReader& in, IdentitySettings& settings) {
   settings.assigned = assigned;
 }
 
-void read_duration(DocReader& in, std::string_view key, milliseconds low, milliseconds high, milliseconds& to) {
-  const auto value = in.optional_duration(key);
-  if (!value) return;
-  if (*value < low || *value > high) {
-    in.problem(key, "must be from " + format_duration(low) + " to " + format_duration(high));
-  } else {
-    to = *value;
-  }
-}
-
 void read_cache(DocReader& in, CacheSettings& cache) {
   DocReader section = in.object("cache");
   read_duration(section, "ttl", 1s, 24h, cache.ttl);

@@ -6,10 +6,22 @@
 #include "drivers/identity/directory_text.h"
 
 namespace homeport::drivers::identity {
+
+using std::chrono::milliseconds;
+
+void read_duration(DocReader& in, std::string_view key, milliseconds low, milliseconds high, milliseconds& to) {
+  const auto value = in.optional_duration(key);
+  if (!value) return;
+  if (*value < low || *value > high) {
+    in.problem(key, "must be from " + format_duration(low) + " to " + format_duration(high));
+  } else {
+    to = *value;
+  }
+}
+
 namespace {
 
 using namespace std::chrono_literals;
-using std::chrono::milliseconds;
 
 // What a schema means where nothing else is said; the words and defaults are those of sssd.
 void start_from_schema(const std::string& schema, LdapSettings& ldap) {
@@ -140,16 +152,6 @@ void read_bind(DocReader& in, LdapSection& section) {
   if (in.has("bind_password") && !in.has("bind_dn")) in.problem("bind_password", "has no bind_dn");
 }
 
-void read_time(DocReader& in, std::string_view key, milliseconds low, milliseconds high, milliseconds& to) {
-  const auto value = in.optional_duration(key);
-  if (!value) return;
-  if (*value < low || *value > high) {
-    in.problem(key, "must be from " + format_duration(low) + " to " + format_duration(high));
-  } else {
-    to = *value;
-  }
-}
-
 }  // namespace
 
 LdapSection read_ldap_section(DocReader in) {
@@ -163,9 +165,9 @@ LdapSection read_ldap_section(DocReader in) {
   read_dn(in, "base", base);
   read_users(in.object("users"), base, ldap.users);
   read_groups(in.object("groups"), base, ldap.users, ldap.groups);
-  read_time(in, "connect_timeout", 100ms, 1min, ldap.servers.connect_timeout);
-  read_time(in, "timeout", 100ms, 5min, ldap.servers.timeout);
-  read_time(in, "retry_after", 1s, 1h, ldap.servers.retry_after);
+  read_duration(in, "connect_timeout", 100ms, 1min, ldap.servers.connect_timeout);
+  read_duration(in, "timeout", 100ms, 5min, ldap.servers.timeout);
+  read_duration(in, "retry_after", 1s, 1h, ldap.servers.retry_after);
   ldap.page_size = in.number("page_size", ldap.page_size, 0, 10'000);
   ldap.servers.connections = in.number("connections", ldap.servers.connections, 1, 64);
   in.finish();

@@ -190,14 +190,7 @@ Result<void> Homes::check_place(const HomeRequest::Existing& existing) const {
 }
 
 Result<SpaceOutcome> Homes::ensure(const Caller& caller, const HomeRequest& request) {
-  // Somebody else may make the same person or home, or take the uid, between our look and our write: then we look
-  // again, and find either the answer or the refusal that has words for it.
-  constexpr int kRounds = 3;
-  for (int round = 1;; ++round) {
-    auto outcome = try_ensure(caller, request);
-    const auto code = outcome ? Errc::internal : outcome.error().code;
-    if ((code != Errc::already_exists && code != Errc::conflict) || round == kRounds) return outcome;
-  }
+  return until_no_race([&] { return try_ensure(caller, request); });
 }
 
 Result<std::optional<SpaceOutcome>> Homes::known_home(const HomeRequest& request) const {

@@ -123,13 +123,8 @@ std::optional<SpaceOutcome> Homes::joined(const std::string& key, const Wanted& 
 }
 
 Result<SpaceOutcome> Homes::change(const Caller& caller, const std::string& key, const Wanted& wanted) {
-  constexpr int kRounds = 3;
-  for (int round = 1;; ++round) {
-    auto outcome = try_change(caller, key, wanted);
-    const auto code = outcome ? Errc::internal : outcome.error().code;
-    const bool lost_a_race = code == Errc::conflict || code == Errc::already_exists;
-    if (!lost_a_race || wanted.expected_revision || round == kRounds) return outcome;
-  }
+  const auto attempt = [&] { return try_change(caller, key, wanted); };
+  return wanted.expected_revision ? attempt() : until_no_race(attempt);
 }
 
 Result<SpaceOutcome> Homes::try_change(const Caller& caller, const std::string& key, const Wanted& wanted) {
@@ -243,16 +238,6 @@ Result<SpaceOutcome> Homes::release(const Caller& caller, const std::string& key
   return outcome;
 }
 
-namespace {
-
-bool retires_imports(const drivers::StorageDriver& driver, const SpaceRecord& space) {
-  const auto info = driver.info();
-  const auto at = info->layouts.find(layout_of(space));
-  return at != info->layouts.end() && at->second.retires_imports;
-}
-
-}  // namespace
-
 Result<SpaceRecord> Homes::set_rights(const Caller& caller, const std::string& key, const RightsChange& change) {
   SpaceRecord changed{.key = key, .backend = {}, .layout = {}, .pool = {}, .backend_name = {}};
   HOMEPORT_CHECK(p_.store.write("rights", [&](store::WriteTransaction& tx) -> Result<void> {
@@ -264,7 +249,7 @@ Result<SpaceRecord> Homes::set_rights(const Caller& caller, const std::string& k
     }
     const auto backend = p_.backends.get(space->backend);
     if (change.destroy.value_or(false) && space->imported && backend &&
-        !retires_imports((*backend)->driver(), *space)) {
+        !capabilities_of((*backend)->driver(), layout_of(*space)).retires_imports) {
       return Error{.code = Errc::unsupported,
                    .message = "backend " + space->backend + " never moves or removes what was imported",
                    .hint = "`homeport home release` forgets it; its files are then removed on the server by hand",

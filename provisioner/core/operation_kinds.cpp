@@ -67,9 +67,7 @@ Result<std::string> resize_step(StepContext& c) {
 }
 
 Result<std::string> withdraw_step(StepContext& c) {
-  const auto info = c.driver.info();
-  const auto at = info->layouts.find(layout_of(c.space));
-  if (at == info->layouts.end() || !at->second.access_rules)
+  if (!capabilities_of(c.driver, layout_of(c.space)).access_rules)
     return std::string("specs are refused; the server has no rules per space");
   HOMEPORT_TRY(const auto ref, object_ref(c.space));
   HOMEPORT_CHECK(c.driver.set_access(c.op, ref, {}).context(space_words(c.space, c.catalog)));

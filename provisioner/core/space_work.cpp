@@ -52,10 +52,14 @@ render::Source to_render(const drivers::MountSource& source) {
   return render::LocalMount{.host = local.host, .path = local.path};
 }
 
-drivers::QuotaClass quota_class_of(const drivers::StorageDriver& driver, drivers::Layout layout) {
+drivers::Capabilities capabilities_of(const drivers::StorageDriver& driver, drivers::Layout layout) {
   const auto info = driver.info();
   const auto at = info->layouts.find(layout);
-  return at == info->layouts.end() ? drivers::QuotaClass::none : at->second.quota;
+  return at == info->layouts.end() ? drivers::Capabilities{} : at->second;
+}
+
+drivers::QuotaClass quota_class_of(const drivers::StorageDriver& driver, drivers::Layout layout) {
+  return capabilities_of(driver, layout).quota;
 }
 
 Result<void> take_over(const OpContext& op, drivers::StorageDriver& driver, const drivers::Object& object,

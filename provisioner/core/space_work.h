@@ -20,8 +20,22 @@ Result<void> take_over(const OpContext& op, drivers::StorageDriver& driver, cons
 // Where clients mount it by the driver's present configuration, as SpaceRecord keeps it. Makes no backend call.
 [[nodiscard]] Result<std::string> mount_source_text(drivers::StorageDriver& driver, const Clock& clock,
                                                     const store::SpaceRecord& space);
+// All off for a layout that the driver does not have.
+[[nodiscard]] drivers::Capabilities capabilities_of(const drivers::StorageDriver& driver, drivers::Layout layout);
 [[nodiscard]] drivers::QuotaClass quota_class_of(const drivers::StorageDriver& driver, drivers::Layout layout);
 [[nodiscard]] drivers::Layout layout_of(const store::SpaceRecord& space);
+
+// Somebody else may make the same person or home, take the uid or change the space between a look and its write: then
+// `attempt` looks again, and finds either the answer or the refusal that has words for it.
+template <class Attempt>
+Result<SpaceOutcome> until_no_race(const Attempt& attempt) {
+  constexpr int kRounds = 3;
+  for (int round = 1;; ++round) {
+    Result<SpaceOutcome> outcome = attempt();
+    const auto code = outcome ? Errc::internal : outcome.error().code;
+    if ((code != Errc::conflict && code != Errc::already_exists) || round == kRounds) return outcome;
+  }
+}
 
 enum class Verb { resize, retire, undelete, purge, release };
 [[nodiscard]] std::string_view verb_name(Verb verb);
