@@ -225,7 +225,7 @@ void Api::replay(const CallPtr& call, const store::AnswerRecord& record, Replay 
   call->reply(Response{.status = record.status, .content_type = record.content_type, .body = record.body});
 }
 
-void Api::audit_refusal(const policies::Principal& principal, std::string action, std::string subject,
+void Api::audit_refusal(const policies::Principal& principal, const std::string& action, const std::string& subject,
                         const Error& why) {
   if (why.code != Errc::unauthenticated && why.code != Errc::forbidden) return;
   const MonoTime now = p_.clock.mono();

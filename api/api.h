@@ -75,7 +75,8 @@ class Api {
   // Counts a spec that was asked for, by the status of its answer.
   void count_spec(unsigned status);
   // Writes the refusal into the audit trail, on the pool. The same refusal again within ten seconds is one row.
-  void audit_refusal(const policies::Principal& principal, std::string action, std::string subject, const Error& why);
+  void audit_refusal(const policies::Principal& principal, const std::string& action, const std::string& subject,
+                     const Error& why);
 
  private:
   struct RouteMetrics;

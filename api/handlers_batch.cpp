@@ -62,12 +62,9 @@ void finish_ended(const BatchPtr& batch, std::size_t index, const char* done_wor
   batch->finish(index, item_result("failed", std::move(shown), operation.id, failure_json(error_of(operation))));
 }
 
-void ensure_one(const BatchPtr& batch, std::size_t index) {
+void ensure_known(const BatchPtr& batch, std::size_t index, const core::HomeRequest& wanted) {
   auto& core = batch->call->api.core();
-  const auto& item = batch->items[index];
-  const auto wanted = home_request(item.wish, batch->call->realm, item.user, "/items/" + std::to_string(index));
-  if (!wanted) return batch->finish(index, item_result("failed", nullptr, nullptr, failure_json(wanted.error())));
-  const auto outcome = core.homes().ensure(batch->caller, *wanted);
+  const auto outcome = core.homes().ensure(batch->caller, wanted);
   if (!outcome) return batch->finish(index, item_result("failed", nullptr, nullptr, failure_json(outcome.error())));
   const char* word = outcome->created ? "created" : "exists";
   if (!outcome->operation) {
@@ -78,6 +75,17 @@ void ensure_one(const BatchPtr& batch, std::size_t index) {
         if (operation) return finish_ended(batch, index, word, *operation);
         batch->finish(index, item_result("failed", nullptr, nullptr, failure_json(operation.error())));
       });
+}
+
+void ensure_one(const BatchPtr& batch, std::size_t index) {
+  const auto& item = batch->items[index];
+  auto wanted = home_request(item.wish, batch->call->realm, item.user, "/items/" + std::to_string(index));
+  if (!wanted) return batch->finish(index, item_result("failed", nullptr, nullptr, failure_json(wanted.error())));
+  identify(batch->call->api.core().people(), batch->caller, std::move(wanted).value(),
+           [batch, index](Result<core::HomeRequest> known) {
+             if (known) return ensure_known(batch, index, *known);
+             batch->finish(index, item_result("failed", nullptr, nullptr, failure_json(known.error())));
+           });
 }
 
 void work_on(const BatchPtr& batch) {

@@ -81,18 +81,6 @@ void change_home(const CallPtr& call, std::string_view verb, const std::optional
   });
 }
 
-Result<store::UserRecord> find_user(Api& api, const std::string& realm, std::string_view user) {
-  if (UserKey::parse(user)) {
-    if (const auto known = api.catalog().user(user)) return *known;
-  } else {
-    HOMEPORT_CHECK(UserName::parse(user));
-    if (const auto known = api.catalog().user_by_name(realm, user)) return *known;
-  }
-  return Error{.code = Errc::not_found,
-               .message = "nobody called '" + printable(user, 60) + "' is known",
-               .hint = "GET /v1/users lists the people who have or had a home"};
-}
-
 }  // namespace
 
 std::optional<Response> list_homes(Api& api, const Request& request, const policies::Principal& principal) {
@@ -125,13 +113,14 @@ std::optional<Response> get_home(Api& api, const Request& request, const policie
 void put_home(const CallPtr& call) {
   guarded(call, [&]() -> Result<void> {
     HOMEPORT_TRY(const auto wish, read_put_body(call));
-    HOMEPORT_TRY(const auto wanted, home_request(wish, call->realm, call->request.param("user")));
+    HOMEPORT_TRY(auto wanted, home_request(wish, call->realm, call->request.param("user")));
     HOMEPORT_TRY(const bool dry_run, flag_param(call->request, "dry_run"));
-    if (dry_run) {
-      preview_home(call, wanted);
-    } else {
-      answer_outcome(call, call->api.core().homes().ensure(call->caller(), wanted), 201);
-    }
+    auto& core = call->api.core();
+    identify(core.people(), call->caller(), std::move(wanted), [call, dry_run](Result<core::HomeRequest> known) {
+      if (!known) return call->fail(known.error());
+      if (dry_run) return preview_home(call, *known);
+      answer_outcome(call, call->api.core().homes().ensure(call->caller(), *known), 201);
+    });
     return {};
   });
 }
@@ -210,49 +199,6 @@ void purge_home(const CallPtr& call) {
   if (!confirm) return call->fail(confirm.error());
   change_home(call, "purge", std::nullopt, [&](const store::SpaceRecord& home) {
     return call->api.core().homes().purge(call->caller(), home.key, *confirm);
-  });
-}
-
-std::optional<Response> list_users(Api& api, const Request& request, const policies::Principal& principal) {
-  return json_or_problem(request, [&]() -> Result<json> {
-    HOMEPORT_TRY(const auto page, page_params(request));
-    HOMEPORT_TRY(const auto realm, realm_of(request, principal, api.settings().realm));
-    const bool one_realm = request.query("realm").has_value();
-    return page_of(
-        api.catalog().users(), page, [](const auto& user) { return user->key; },
-        [&](const auto& user) { return !one_realm || user->realm == realm; },
-        [&](const auto& user) { return user_json(*user, api.catalog()); });
-  });
-}
-
-std::optional<Response> get_user(Api& api, const Request& request, const policies::Principal& principal) {
-  return json_or_problem(request, [&]() -> Result<json> {
-    HOMEPORT_TRY(const auto realm, realm_of(request, principal, api.settings().realm));
-    HOMEPORT_TRY(const auto user, find_user(api, realm, request.param("user")));
-    return user_json(user, api.catalog());
-  });
-}
-
-void set_uid(const CallPtr& call) {
-  struct Ids {
-    std::optional<std::uint64_t> uid;
-    std::optional<std::uint64_t> gid;
-  };
-  guarded(call, [&]() -> Result<void> {
-    constexpr std::uint64_t kMostId = 4'294'967'294U;
-    HOMEPORT_TRY(const auto ids, read_body(call->request, [](DocReader& in) {
-                   for (const char* key : {"uid", "gid"}) {
-                     if (!in.has(key)) in.missing(key);
-                   }
-                   return Ids{in.optional_number("uid", 1, kMostId), in.optional_number("gid", 0, kMostId)};
-                 }));
-    HOMEPORT_CHECK(find_user(call->api, call->realm, call->request.param("user")));
-    HOMEPORT_TRY(const auto user,
-                 call->api.core().homes().set_uid(call->caller(), call->realm, call->request.param("user"),
-                                                  static_cast<std::uint32_t>(ids.uid.value_or(0)),
-                                                  static_cast<std::uint32_t>(ids.gid.value_or(0))));
-    call->reply_json(200, user_json(user, call->api.catalog()));
-    return {};
   });
 }
 

@@ -77,21 +77,26 @@ void after_operation(const CallPtr& call, const core::SpecRequest& wanted, MonoT
   call->fail(error_of(operation));
 }
 
-void issue_until(const CallPtr& call, const core::SpecRequest& wanted, MonoTime deadline) {
-  auto& core = call->api.core();
-  core::Caller caller = call->caller();
-  caller.deadline = deadline;
-  const auto answer = core.logins().issue(caller, wanted);
+void give_answer(const CallPtr& call, const core::SpecRequest& wanted, MonoTime deadline,
+                 const Result<core::SpecAnswer>& answer) {
   if (!answer) {
     call->api.count_spec(0);
     return call->fail(answer.error());
   }
   if (answer->status != 202 || !answer->operation) return call->reply(spec_response(call->api, *answer));
-  core.operations().await(*answer->operation, deadline,
-                          [call, wanted, deadline](Result<store::OperationRecord> operation) {
-                            if (!operation) return call->fail(operation.error());
-                            after_operation(call, wanted, deadline, *operation);
-                          });
+  call->api.core().operations().await(*answer->operation, deadline,
+                                      [call, wanted, deadline](Result<store::OperationRecord> operation) {
+                                        if (!operation) return call->fail(operation.error());
+                                        after_operation(call, wanted, deadline, *operation);
+                                      });
+}
+
+void issue_until(const CallPtr& call, const core::SpecRequest& wanted, MonoTime deadline) {
+  core::Caller caller = call->caller();
+  caller.deadline = deadline;
+  call->api.core().logins().issue(caller, wanted, [call, wanted, deadline](const Result<core::SpecAnswer>& answer) {
+    give_answer(call, wanted, deadline, answer);
+  });
 }
 
 struct Rendering {

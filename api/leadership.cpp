@@ -66,7 +66,8 @@ Result<bool> Leadership::earlier_holder_is_dead(bool lock_is_ours) const {
   return pid == ::getpid() || (::kill(pid, 0) != 0 && errno == ESRCH);
 }
 
-Result<bool> Leadership::wait_for_lease(std::stop_token stop, const std::function<void(std::string)>& standing_by) {
+Result<bool> Leadership::wait_for_lease(const std::stop_token& stop,
+                                        const std::function<void(std::string)>& standing_by) {
   bool told = false;
   while (!stop.stop_requested()) {
     HOMEPORT_TRY(const bool alone, lock_.try_take());

@@ -38,7 +38,7 @@ class Leadership {
 
   // Waits until this process holds the lease. `standing_by` is called once when somebody else has it, with a sentence.
   // False: stopped before. Errors: the store's.
-  Result<bool> wait_for_lease(std::stop_token stop, const std::function<void(std::string)>& standing_by);
+  Result<bool> wait_for_lease(const std::stop_token& stop, const std::function<void(std::string)>& standing_by);
   // Renews from now on; `lost` is called at most once, when the lease has run out or somebody else has it.
   void keep(std::function<void(std::string)> lost);
   void stop_renewing();

@@ -64,6 +64,8 @@ constexpr std::array kTable{
   RouteEntry{kGet, "/v1/users", kInventory, kNone, "cursor limit realm", kNoBody, false, from_memory(list_users)},
   RouteEntry{kGet, "/v1/users/{user}", Access::needs_person(Action::read_inventory), kNone, "realm", kNoBody, false, from_memory(get_user)},
   RouteEntry{kPost, "/v1/users/{user}/uid", kManage, kKept, "realm", kSmall, false, on_workers(set_uid)},
+  RouteEntry{kPost, "/v1/users/{user}/rename", kManage, kKept, "realm", kSmall, false, on_workers(rename_user)},
+  RouteEntry{kPost, "/v1/users/{user}/merge", kManage, kKept, "realm", kSmall, false, on_workers(merge_user)},
 
   RouteEntry{kGet, "/v1/datasets", kInventory, kNone, "cursor limit", kNoBody, false, from_memory(list_datasets)},
   RouteEntry{kGet, "/v1/datasets/{name}", kInventory, kNone, "", kNoBody, false, from_memory(get_dataset)},

@@ -95,13 +95,15 @@ Result<void> Service::start() {
   factory_ = shop_.factory(config().name_prefix);
   HOMEPORT_TRY(store_, store::open_sqlite_store(directory, *shop_.clock));
   leadership_ = std::make_unique<Leadership>(*store_, *shop_.clock, *shop_.ids, directory, config().lease_length);
-  core_ = std::make_unique<core::Provisioner>(core::Environment{.store = *store_,
-                                                                .clock = *shop_.clock,
-                                                                .ids = *shop_.ids,
-                                                                .metrics = *shop_.metrics,
-                                                                .factory = *factory_,
-                                                                .realm = config().realm,
-                                                                .name_prefix = config().name_prefix});
+  core_ = std::make_unique<core::Provisioner>(
+      core::Environment{.store = *store_,
+                        .clock = *shop_.clock,
+                        .ids = *shop_.ids,
+                        .metrics = *shop_.metrics,
+                        .factory = *factory_,
+                        .realm = config().realm,
+                        .name_prefix = config().name_prefix,
+                        .identity = identity_policy(settings_.identity, *shop_.clock)});
   workers_ = std::make_unique<WorkerPool>("api", kWorkers, kWorkQueue);
   api_ = std::make_unique<Api>(
       Api::Parts{.core = *core_,

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "drivers/identity/sources.h"
 #include "provisioner/config/yaml_document.h"
 
 namespace homeport::api {
@@ -44,10 +45,41 @@ Result<Settings> read_settings(const std::string& file, const drivers::DriverFac
     settings.desired = core::read_desired(in, factory);
     settings.has_desired = true;
   }
+  if (settings.config.identity != nullptr) {
+    DocReader in(problems, *settings.config.identity, std::string(config::kIdentityPointer));
+    settings.identity = drivers::identity::identity_from_section(std::move(in));
+  }
   if (problems.none()) return settings;
   return Error{.code = Errc::invalid_argument,
                .message = problems.text(),
                .hint = "mend the file; 'homeportd --check-config " + file + "' shows what is left"};
+}
+
+core::IdentityPolicy identity_policy(const drivers::identity::IdentitySettings& settings, const Clock& clock) {
+  using drivers::identity::Origin;
+  core::IdentityPolicy policy;
+  policy.order.clear();
+  policy.system_below = settings.system_below;
+  policy.fresh_for = settings.cache.ttl;
+  if (settings.assigned) {
+    policy.assigned = {.from = settings.assigned->from, .to = settings.assigned->to, .gid = settings.assigned->gid};
+  }
+  // The sources come in the order's own order.
+  auto sources = drivers::identity::make_identity_sources(settings, clock);
+  auto next = sources.begin();
+  for (const auto origin : settings.order) {
+    switch (origin) {
+      case Origin::request: policy.order.push_back({.origin = core::IdentityPolicy::Origin::request}); break;
+      case Origin::assigned: policy.order.push_back({.origin = core::IdentityPolicy::Origin::assigned}); break;
+      case Origin::written:
+      case Origin::nss:
+      case Origin::ldap:
+        if (next != sources.end())
+          policy.order.push_back({.origin = core::IdentityPolicy::Origin::source, .source = std::move(*next++)});
+        break;
+    }
+  }
+  return policy;
 }
 
 Result<void> apply_options(Settings& settings, const ServiceOptions& options) {

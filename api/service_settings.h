@@ -6,8 +6,10 @@
 
 #include "api/http_server.h"
 #include "api/service.h"
+#include "drivers/identity/identity_config.h"
 #include "provisioner/config/config.h"
 #include "provisioner/core/desired.h"
+#include "provisioner/core/people.h"
 
 namespace homeport::api {
 
@@ -15,12 +17,16 @@ struct Settings {
   config::Config config{};
   core::Desired desired{};
   bool has_desired = false;
+  drivers::identity::IdentitySettings identity{};
 };
 
 // Reads and checks everything that can be checked without touching anything: the outer file and the desired document
 // with the drivers' own sections. An empty file name gives the defaults. Errors: those of config::load_document;
 // invalid_argument whose message has one line per problem.
 [[nodiscard]] Result<Settings> read_settings(const std::string& file, const drivers::DriverFactory& factory);
+// The identity sources of `settings`; `clock` must outlive the policy.
+[[nodiscard]] core::IdentityPolicy identity_policy(const drivers::identity::IdentitySettings& settings,
+                                                   const Clock& clock);
 // Options win over the file.
 [[nodiscard]] Result<void> apply_options(Settings& settings, const ServiceOptions& options);
 // Errors: failed_precondition (a TLS key that is no file).

@@ -68,6 +68,21 @@ Result<core::HomeRequest> home_request(const HomeWish& wish, const std::string& 
   return request;
 }
 
+void identify(core::People& people, const core::Caller& caller, core::HomeRequest request,
+              std::function<void(Result<core::HomeRequest>)> done) {
+  const core::PersonQuestion question{.realm = request.realm,
+                                      .user = request.user,
+                                      .uid = request.uid,
+                                      .gid = request.gid,
+                                      .by_admin = caller.principal.scope != policies::Scope::spawner};
+  people.identify(caller, question,
+                  [request = std::move(request), done = std::move(done)](Result<core::Person> person) mutable {
+                    if (!person) return done(std::move(person).error());
+                    request.person = std::move(person).value();
+                    done(std::move(request));
+                  });
+}
+
 namespace {
 
 std::optional<core::FleetLine> read_fleet_line(DocReader& in) {

@@ -1,6 +1,7 @@
 // What requests about homes say.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -32,6 +33,11 @@ struct HomeWish {
 // Names are parsed here. Errors: invalid_argument with a pointer below `pointer`.
 [[nodiscard]] Result<core::HomeRequest> home_request(const HomeWish& wish, const std::string& realm,
                                                      std::string_view user, const std::string& pointer = {});
+
+// Asks the identity sources about the person of `request` and puts what they say into it. `done` may be called on
+// another thread.
+void identify(core::People& people, const core::Caller& caller, core::HomeRequest request,
+              std::function<void(Result<core::HomeRequest>)> done);
 
 // The body of a look at a base of homes.
 [[nodiscard]] core::FleetRequest read_fleet_request(DocReader& in);

@@ -75,8 +75,16 @@ json space_json(const store::SpaceRecord& space, const core::Catalog& catalog) {
 }
 
 json user_json(const store::UserRecord& user, const core::Catalog& catalog) {
-  return {{"user_key", user.key},     {"realm", user.realm},      {"names", catalog.names_of(user.key)},
-          {"uid", or_null(user.uid)}, {"gid", or_null(user.gid)}, {"created_at", time_json(user.created_at)},
+  return {{"user_key", user.key},
+          {"realm", user.realm},
+          {"names", catalog.names_of(user.key)},
+          {"uid", or_null(user.uid)},
+          {"gid", or_null(user.gid)},
+          {"created_at", time_json(user.created_at)},
+          {"gids", user.gids},
+          {"groups", user.groups},
+          {"identity_source", or_null(user.identity_source)},
+          {"merged_into", or_null(user.merged_into)},
           {"revision", user.revision}};
 }
 

@@ -12,7 +12,7 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxGroups = 1000;
 
-Error wrong(std::string pointer, std::string wanted) {
+Error wrong(const std::string& pointer, const std::string& wanted) {
   return Error{.code = Errc::invalid_argument,
                .message = pointer + " must be " + wanted,
                .hint = "see POST /v1/mountspecs in GET /v1/openapi.json",
@@ -68,7 +68,7 @@ Result<void> read_wanted(const json& value, core::SpecRequest& out) {
 }
 
 Result<void> read_gids(const json& value, core::SpecRequest& out) {
-  if (!value.is_array() || value.size() > 16) return wrong("/identity/gids", "a list of at most 16 numbers");
+  if (!value.is_array() || value.size() > kMaxGroups) return wrong("/identity/gids", "a list of at most 1000 numbers");
   for (const auto& item : value) {
     HOMEPORT_TRY(const auto gid, number(item, "/identity/gids"));
     if (gid == 0) {

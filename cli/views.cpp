@@ -203,6 +203,10 @@ std::string user_view(const Json& user, const Look& look, WallTime now) {
                        {"realm", text_at(user, "realm")},
                        {"uid", text_at(user, "uid")},
                        {"gid", text_at(user, "gid")},
+                       {"ids from", text_at(user, "identity_source")},
+                       {"groups", text_at(user, "groups")},
+                       {"group ids", text_at(user, "gids")},
+                       {"merged into", text_at(user, "merged_into")},
                        {"known since", human_time(text_at(user, "created_at"), now)}},
                       look);
 }

@@ -40,6 +40,40 @@ Result<ExitCode> set_uid(Cli& cli, const SetUidOptions& o) {
   return ExitCode::ok;
 }
 
+struct RenameOptions {
+  std::string user{};
+  std::string name{};
+  bool free_old_name = false;
+  bool allow_similar = false;
+};
+
+struct MergeOptions {
+  std::string user{};
+  std::string into{};
+  std::string home{};
+};
+
+Result<ExitCode> post_user(Cli& cli, const std::string& name, const char* verb, const Json& body) {
+  HOMEPORT_TRY(auto target, user_target(cli, name, verb));
+  HOMEPORT_TRY(Api * api, cli.api());
+  HOMEPORT_TRY(
+      const auto user,
+      api->json({.method = "POST", .target = std::move(target), .body = body.dump(), .repeat = Repeat::keyed}));
+  cli.show(user, user_view);
+  return ExitCode::ok;
+}
+
+Result<ExitCode> rename(Cli& cli, const RenameOptions& o) {
+  Json body{{"name", o.name}};
+  if (o.free_old_name) body["free_old_name"] = true;
+  if (o.allow_similar) body["allow_similar"] = true;
+  return post_user(cli, o.user, "rename", body);
+}
+
+Result<ExitCode> merge(Cli& cli, const MergeOptions& o) {
+  return post_user(cli, o.user, "merge", Json{{"into", o.into}, {"other_home", o.home}});
+}
+
 }  // namespace
 
 void add_user_commands(const Noun& noun) {
@@ -67,6 +101,35 @@ void add_user_commands(const Noun& noun) {
   add(setting.app, "user", setting.options.user, "USER", "name or key (u-…)")->required();
   setting.app->add_option("--uid", setting.options.uid, "the new user id")->type_name("N")->required();
   setting.app->add_option("--gid", setting.options.gid, "the new group id")->type_name("N")->required();
+
+  const auto renaming = add_verb<RenameOptions>(
+      noun,
+      {.name = "rename",
+       .description = "Give a person another name; the home, its ids and grants stay theirs. The old name goes on "
+                      "leading to them, until --free gives it up for somebody new.",
+       .example = "homeport user rename alice alice.smith",
+       .takes_realm = true},
+      rename);
+  add(renaming.app, "user", renaming.options.user, "USER", "name or key (u-…)")->required();
+  add(renaming.app, "name", renaming.options.name, "NAME", "the new name")->required();
+  renaming.app->add_flag("--free", renaming.options.free_old_name,
+                         "the old name is nobody's from now on: who logs in with it next is a new person");
+  renaming.app->add_flag("--allow-similar", renaming.options.allow_similar,
+                         "the new name looks like somebody else's, and that is right");
+  const auto merging = add_verb<MergeOptions>(
+      noun,
+      {.name = "merge",
+       .description = "Say that two names are one person. Both lead to INTO from now on. The home of USER is retired "
+                      "(its data is kept), or mounted beside the other at /merged/USER. Nothing is copied.",
+       .example = "homeport user merge asmith alice --home retire",
+       .takes_realm = true},
+      merge);
+  add(merging.app, "user", merging.options.user, "USER", "name or key of the person who is given up")->required();
+  add(merging.app, "into", merging.options.into, "INTO", "name or key of the person who is left")->required();
+  merging.app->add_option("--home", merging.options.home, "what becomes of USER's home: retire, or beside")
+      ->type_name("WHAT")
+      ->check(CLI::IsMember({"retire", "beside"}))
+      ->required();
 }
 
 }  // namespace homeport::cli

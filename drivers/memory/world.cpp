@@ -18,7 +18,7 @@ World::World(MemoryConfig settings, WallTime now) : config(std::move(settings)) 
   }
   for (const auto& item : config.exports) {
     auto volume = std::make_shared<Volume>(ids, nullptr, Owner{Uid{0}, Gid{0}}, 0755, now);
-    StoredExport made{.config = item, .id = std::to_string(volume->root()), .volume = std::move(volume)};
+    StoredExport made{.config = item, .id = std::to_string(volume->root()), .volume = volume};
     for (const auto& file : item.files) seed(made, file, now);
     exports.emplace(item.path, std::move(made));
   }

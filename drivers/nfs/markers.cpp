@@ -41,8 +41,11 @@ Result<std::vector<MarkerFile>> read_markers(const OpContext& op, Session& sessi
   for (std::size_t at = 0; at < texts.size(); ++at) {
     if (!texts[at]) return std::move(texts[at]).error();
     auto marker = marker_from_json(*texts[at]);
-    if (marker) markers[asked[at]].marker = std::move(marker).value();
-    if (!marker) markers[asked[at]].broken = marker.error().message;
+    if (!marker) {
+      markers[asked[at]].broken = marker.error().message;
+    } else {
+      markers[asked[at]].marker = std::move(marker).value();
+    }
   }
   return markers;
 }

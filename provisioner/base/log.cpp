@@ -46,7 +46,7 @@ std::string quoted(std::string_view value) {
   constexpr std::size_t kMaxValue = 2000;
   const bool plain = !value.empty() && value.find_first_of(" =\"\\") == std::string_view::npos;
   if (plain) {
-    if (const std::string clean = printable(value, kMaxValue); clean == value) return clean;
+    if (std::string clean = printable(value, kMaxValue); clean == value) return clean;
   }
   // Backslashes are doubled before the unprintable becomes \xNN, so that no value can close its quotes.
   std::string escaped;

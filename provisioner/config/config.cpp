@@ -11,9 +11,9 @@ namespace {
 constexpr std::uint64_t kMaxIoThreads = 16;
 constexpr std::uint64_t kMaxConnections = 100'000;
 
-std::string absolute_path(DocReader& in, std::string_view key, std::string fallback) {
+std::string absolute_path(DocReader& in, std::string_view key, const std::string& fallback) {
   const auto path = in.parsed(key, &AbsolutePath::parse);
-  return path ? path->str() : std::move(fallback);
+  return path ? path->str() : fallback;
 }
 
 // A value between two limits, or a problem that names them.
@@ -151,6 +151,7 @@ Config read_config(std::shared_ptr<const Document> document, Problems& problems)
   config.metrics_open = auth.boolean("metrics_open", config.listen.loopback());
   auth.finish();
   read_lease(in.object("lease"), config);
+  config.identity = in.raw("identity");
   config.desired = in.raw("desired");
   in.finish();
   warn(config);

@@ -9,6 +9,7 @@
 //   name_prefix: hp-
 //   auth:    {metrics_open: true}
 //   lease:   {length: 15s}
+//   identity: {order: [request], …}      kept as it is; drivers/identity reads it
 //   desired: {backends: […], classes: […], rules: […], grants: […]}
 #pragma once
 
@@ -59,11 +60,13 @@ struct Config {
   // The whole document, for lines; null without a file. `desired` lies in it at kDesiredPointer; null when absent.
   std::shared_ptr<const Document> document{};
   const nlohmann::json* desired = nullptr;
+  const nlohmann::json* identity = nullptr;  // at kIdentityPointer; null when absent
   // What is allowed but should be known: one sentence each, for the log and for --check-config.
   std::vector<std::string> warnings{};
 };
 
 inline constexpr std::string_view kDesiredPointer = "/desired";
+inline constexpr std::string_view kIdentityPointer = "/identity";
 
 // Reads the outer part and adds every problem to `problems`, which was made over `*document`. The caller may read
 // `desired` into the same problems, so that one message names all of them:

@@ -294,6 +294,17 @@ std::vector<Finding> Administration::doctor() const {
                      .hint = "`homeport backend probe " + record.name + "` tells more"});
     }
   }
+  for (const auto& check : p_.people.check()) {
+    if (!check.answer)
+      out.push_back({.level = "error",
+                     .what = "identity source " + check.source + ": " + check.answer.error().sentence(),
+                     .hint = check.answer.error().hint});
+  }
+  for (const auto& held : p_.people.held()) {
+    out.push_back({.level = "warning",
+                   .what = printable(held.user, 60) + " is kept out: " + held.why,
+                   .hint = "`homeport user rename`, `homeport user set-uid`, or mend the uid where it comes from"});
+  }
   if (p_.catalog.rules()->empty())
     out.push_back({.level = "warning",
                    .what = "no rule exists, so a first login gives nobody a home",

@@ -39,7 +39,7 @@ struct Catalog::Image {
   TextMap<UserPtr> users;
   TextMap<std::set<std::string>> users_by_uid;  // REALM/UID -> keys
   TextMap<std::string> users_by_name;           // REALM/NAME -> key
-  TextMap<std::set<std::string>> names;         // key -> REALM/NAME
+  TextMap<std::map<std::string, bool>> names;   // key -> REALM/NAME, and whether it is a former name
   TextMap<std::set<std::string>> skeletons;     // REALM/SKELETON -> REALM/NAME
   std::map<std::string, SpacePtr, std::less<>> spaces;
   TextMap<SpacePtr> labels;  // of live spaces
@@ -85,7 +85,7 @@ struct Catalog::Image {
     skeletons[skeleton].erase(key);
     if (!record) return;
     users_by_name[key] = record->user;
-    names[record->user].insert(key);
+    names[record->user][key] = record->former_since.has_value();
     skeletons[skeleton].insert(key);
     ++generations[record->user];
   }
@@ -314,7 +314,11 @@ std::vector<std::string> Catalog::names_of(std::string_view user_key) const {
   std::vector<std::string> out;
   const auto at = image_->names.find(user_key);
   if (at == image_->names.end()) return out;
-  for (const auto& key : at->second) out.push_back(key.substr(key.find('/') + 1));
+  for (const bool former : {false, true}) {
+    for (const auto& [key, is_former] : at->second) {
+      if (is_former == former) out.push_back(key.substr(key.find('/') + 1));
+    }
+  }
   return out;
 }
 

@@ -36,8 +36,8 @@ class Catalog {
 
   [[nodiscard]] UserPtr user(std::string_view user_key) const;
   [[nodiscard]] UserPtr user_by_name(std::string_view realm, std::string_view name) const;
-  [[nodiscard]] std::vector<std::string> names_of(std::string_view user_key) const;
-  [[nodiscard]] std::vector<UserPtr> users() const;  // by key
+  [[nodiscard]] std::vector<std::string> names_of(std::string_view user_key) const;  // former names last
+  [[nodiscard]] std::vector<UserPtr> users() const;                                  // by key
   // Somebody else whose name looks the same (see name_skeleton); empty: nobody.
   [[nodiscard]] std::string similar_name(std::string_view realm, std::string_view name) const;
   [[nodiscard]] std::optional<std::string> user_with_uid(std::string_view realm, std::uint32_t uid) const;

@@ -5,6 +5,7 @@
 #include "policies/select.h"
 #include "provisioner/base/fault_point.h"
 #include "provisioner/core/space_work.h"
+#include "provisioner/render/quoting.h"
 
 namespace homeport::core {
 
@@ -95,8 +96,77 @@ struct Homes::Decision {
   BackendPtr backend;
   std::string pool;
   Owner owner{Uid{0}, Gid{0}};
+  bool assign = false;  // the owner is drawn from the range when the intent is written
   std::optional<Bytes> quota{};
 };
+
+namespace {
+
+// For the rules: what the request says and what the sources say.
+std::vector<std::string> all_groups(const HomeRequest& request) {
+  auto groups = request.groups;
+  if (request.person) groups.insert(groups.end(), request.person->groups.begin(), request.person->groups.end());
+  return groups;
+}
+
+}  // namespace
+
+// Sets owner and assign. The order: what the request names, what is pinned, what the sources say, the class's squash.
+Result<void> Homes::decide_owner(const HomeRequest& request, Decision& d) const {
+  const auto& name = request.user.str();
+  const bool squash = d.klass->identity == render::IdentityMode::squash;
+  const bool pinned = d.user && d.user->uid;
+  const Person said = request.person.value_or(Person{});
+  const auto uid = request.uid ? request.uid
+                   : pinned    ? d.user->uid
+                   : said.uid  ? said.uid
+                   : squash    ? std::optional(d.klass->squash_uid)
+                               : std::nullopt;
+  d.assign = !uid && said.assign;
+  if (d.assign) return {};
+  const auto gid = request.gid             ? request.gid
+                   : d.user && d.user->gid ? d.user->gid
+                   : said.gid              ? said.gid
+                   : squash                ? std::optional(d.klass->squash_gid)
+                                           : uid;
+  if (!uid) {
+    return Error{.code = Errc::invalid_argument,
+                 .message = "the uid of " + printable(name, 60) + " is not known",
+                 .hint =
+                     "name uid and gid with the request (they are remembered from then on), or let `identity:` in "
+                     "the configuration find or assign them",
+                 .pointer = "/uid"};
+  }
+  HOMEPORT_CHECK(check_ids(*uid, *gid));
+  if (pinned && request.uid && *d.user->uid != *request.uid) {
+    return Error{.code = Errc::forbidden,
+                 .message = printable(name, 60) + " is known with uid " + std::to_string(*d.user->uid) + ", not " +
+                            std::to_string(*request.uid),
+                 .hint = "if the person really has another uid now, an admin says so with `homeport user set-uid`",
+                 .pointer = "/uid"};
+  }
+  if (!squash && !pinned) HOMEPORT_CHECK(check_free_uid(request, *uid));
+  d.owner = {Uid{squash ? d.klass->squash_uid : *uid}, Gid{squash ? d.klass->squash_gid : *gid}};
+  return {};
+}
+
+// A new name with the uid of somebody known is most likely that person, renamed: an empty home beside the real one
+// would be the wrong answer, and so would somebody else's.
+Result<void> Homes::check_free_uid(const HomeRequest& request, std::uint32_t uid) const {
+  const auto other = p_.catalog.user_with_uid(request.realm, uid);
+  if (!other) return {};
+  const auto names = p_.catalog.names_of(*other);
+  const auto who = names.empty() ? *other : printable(names.front(), 60);
+  const auto name = printable(request.user.str(), 60);
+  Error error{.code = Errc::already_exists,
+              .message = "uid " + std::to_string(uid) + " belongs to " + who + ": " + name +
+                         " gets no home until an admin says whether this is the same person",
+              .hint = "renamed: `homeport user rename " + render::shell_quote(who) + " " + render::shell_quote(name) +
+                      "`; two people: give one of them another uid (with one uid they could read each other's homes)",
+              .pointer = "/uid"};
+  p_.people.note_held({.realm = request.realm, .user = request.user.str(), .uid = uid, .why = error.message});
+  return error;
+}
 
 Result<Homes::Decision> Homes::decide(const HomeRequest& request) const {
   Decision d;
@@ -116,7 +186,8 @@ Result<Homes::Decision> Homes::decide(const HomeRequest& request) const {
     klass = request.klass->str();
   } else {
     const auto rules = p_.catalog.rules();
-    klass = policies::select(*rules, {.user = name, .groups = request.groups, .hub = request.hub}).klass.value_or("");
+    klass =
+        policies::select(*rules, {.user = name, .groups = all_groups(request), .hub = request.hub}).klass.value_or("");
     if (klass.empty()) {
       return precondition("no rule gives " + printable(name, 60) + " a class",
                           "name a class, or add a rule that matches by user, group or hub (or everyone: true)");
@@ -129,41 +200,7 @@ Result<Homes::Decision> Homes::decide(const HomeRequest& request) const {
                  .hint = "`homeport class list` shows the classes",
                  .pointer = "/class"};
   }
-  const bool squash = d.klass->identity == render::IdentityMode::squash;
-  const auto uid = request.uid ? request.uid
-                   : d.user    ? d.user->uid
-                   : squash    ? std::optional(d.klass->squash_uid)
-                               : std::nullopt;
-  const auto gid = request.gid             ? request.gid
-                   : d.user && d.user->gid ? d.user->gid
-                   : squash                ? std::optional(d.klass->squash_gid)
-                                           : uid;
-  if (!uid) {
-    return Error{.code = Errc::invalid_argument,
-                 .message = "the uid of " + printable(name, 60) + " is not known",
-                 .hint = "name uid and gid with the request; they are remembered from then on",
-                 .pointer = "/uid"};
-  }
-  HOMEPORT_CHECK(check_ids(*uid, *gid));
-  if (d.user && d.user->uid && request.uid && *d.user->uid != *request.uid) {
-    return Error{.code = Errc::forbidden,
-                 .message = printable(name, 60) + " is known with uid " + std::to_string(*d.user->uid) + ", not " +
-                            std::to_string(*request.uid),
-                 .hint = "if the person really has another uid now, an admin says so with `homeport user set-uid`",
-                 .pointer = "/uid"};
-  }
-  if (!squash && !(d.user && d.user->uid)) {
-    if (const auto other = p_.catalog.user_with_uid(request.realm, *uid)) {
-      const auto names = p_.catalog.names_of(*other);
-      return Error{
-          .code = Errc::already_exists,
-          .message =
-              "uid " + std::to_string(*uid) + " belongs to " + (names.empty() ? *other : printable(names.front(), 60)),
-          .hint = "two people with one uid could read each other's homes; give " + printable(name, 60) + " an own uid",
-          .pointer = "/uid"};
-    }
-  }
-  d.owner = {Uid{squash ? d.klass->squash_uid : *uid}, Gid{squash ? d.klass->squash_gid : *gid}};
+  HOMEPORT_CHECK(decide_owner(request, d));
   HOMEPORT_CHECK(check_quota(*d.klass, request.quota));
   d.quota = request.quota ? request.quota : d.klass->default_quota;
   if (request.existing) {
@@ -235,9 +272,17 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
   store::UserRecord user =
       d.user ? *d.user
              : store::UserRecord{.key = UserKey::from_random(p_.ids.random64()).str(), .realm = request.realm};
-  if (!user.uid && d.klass->identity == render::IdentityMode::native) {
+  const bool pins = !user.uid && d.klass->identity == render::IdentityMode::native;
+  if (pins) {
     user.uid = d.owner.uid.value;
     user.gid = d.owner.gid.value;
+    user.identity_source = d.assign                                            ? "assigned"
+                           : request.person && !request.person->source.empty() ? request.person->source
+                                                                               : "request";
+  }
+  if (!d.user && request.person) {
+    user.gids = request.person->gids;
+    user.groups = request.person->groups;
   }
   const auto key = SpaceKey::from_random(SpaceKind::home, p_.ids.random64());
   SpaceRecord space{.key = key.str(),
@@ -276,11 +321,18 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
   const auto written = p_.store.write("intent", [&](store::WriteTransaction& tx) -> Result<void> {
     auto new_space = space;
     auto new_op = op;
+    auto new_user = user;
+    if (d.assign) {
+      HOMEPORT_TRY(const auto owner, p_.people.take_assigned(tx, request.realm));
+      new_user.uid = new_space.uid = owner.uid.value;
+      new_user.gid = new_space.gid = owner.gid.value;
+      new_op.plan["uid"] = new_space.uid;
+      new_op.plan["gid"] = new_space.gid;
+    }
     if (!request.existing) HOMEPORT_CHECK(count_against_cap(tx, d.backend->spec(), "objects", 1, caps.objects, now));
     if (d.quota && caps.bytes && !request.existing)
       HOMEPORT_CHECK(count_against_cap(tx, d.backend->spec(), "bytes", d.quota->count(), caps.bytes->count(), now));
     if (!d.user) {
-      store::UserRecord new_user = user;
       new_user.created_at = now;
       HOMEPORT_CHECK(store::put(tx, new_user, store::Expect::none()));
       store::AliasRecord alias{.realm = request.realm,
@@ -288,9 +340,8 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
                                .user = user.key,
                                .similar_allowed = request.allow_similar};
       HOMEPORT_CHECK(store::put(tx, alias, store::Expect::none()));
-    } else if (user.uid != d.user->uid) {
-      store::UserRecord changed = user;
-      HOMEPORT_CHECK(store::put(tx, changed));
+    } else if (pins) {
+      HOMEPORT_CHECK(store::put(tx, new_user));
     }
     HOMEPORT_CHECK(store::put(tx, new_space, store::Expect::none()));
     HOMEPORT_CHECK(store::put(tx, new_op, store::Expect::none()));
@@ -338,6 +389,11 @@ void Homes::preview_ensure(const Caller& caller, const HomeRequest& request,
   const auto key = SpaceKey::from_random(SpaceKind::home, 0);
   preview.steps.push_back("make a home of class " + d.klass->name.str() + " on backend " + d.klass->backend.str() +
                           ", pool " + d.pool);
+  if (d.assign) {
+    const auto range = p_.people.policy().assigned.value_or(IdentityPolicy::Range{});
+    preview.notes.push_back("the uid is the next free one from " + std::to_string(range.from) + " to " +
+                            std::to_string(range.to) + "; the calls show 0 in its place");
+  }
   preview.notes.push_back("the zeros in the key stand for digits drawn at random when it is done");
   const drivers::CreateSpec spec{
       .layout = drivers::layout_from_name(d.klass->layout).value_or(drivers::Layout::directory),

@@ -10,6 +10,7 @@
 #include "provisioner/core/backends.h"
 #include "provisioner/core/operations.h"
 #include "provisioner/core/outcome.h"
+#include "provisioner/core/people.h"
 
 namespace homeport::core {
 
@@ -19,7 +20,8 @@ struct HomeRequest {
   ServerName server;
   std::optional<std::uint32_t> uid{};  // needed for somebody not seen before, unless the class squashes
   std::optional<std::uint32_t> gid{};
-  std::optional<Slug> klass{};  // else the rules decide (by user, groups, hub)
+  std::optional<Person> person{};  // what the identity sources say (People::identify); fills what is not named above
+  std::optional<Slug> klass{};     // else the rules decide (by user, groups, hub)
   std::vector<std::string> groups{};
   std::string hub{};
   std::optional<Bytes> quota{};  // else the class's default
@@ -42,6 +44,7 @@ class Homes {
     Catalog& catalog;
     Backends& backends;
     Operations& operations;
+    People& people;
     Clock& clock;
     IdSource& ids;
     std::string name_prefix = "hp-";  // of backend objects; the same as the drivers'
@@ -96,6 +99,8 @@ class Homes {
  private:
   struct Decision;  // class, backend, pool, owner, quota: everything the intent holds
   Result<Decision> decide(const HomeRequest& request) const;
+  [[nodiscard]] Result<void> decide_owner(const HomeRequest& request, Decision& decision) const;
+  [[nodiscard]] Result<void> check_free_uid(const HomeRequest& request, std::uint32_t uid) const;
   [[nodiscard]] Result<void> check_place(const HomeRequest::Existing& existing) const;
   [[nodiscard]] Result<std::optional<SpaceOutcome>> known_home(const HomeRequest& request) const;
   Result<SpaceOutcome> try_ensure(const Caller& caller, const HomeRequest& request);

@@ -318,7 +318,8 @@ void Homes::preview(const Caller& caller, const std::string& key, std::string_vi
     done(std::move(ready).error());
     return;
   }
-  auto [space, backend] = std::move(ready).value();
+  const auto& space = ready->first;
+  const auto& backend = ready->second;
   Preview preview;
   preview.steps.push_back(std::string(verb) + " " + space_words(space, p_.catalog) + " (" + space.key + " at " +
                           space.path + ")");

@@ -249,29 +249,53 @@ void Logins::remember_refusal(const Caller& caller, const SpecRequest& request, 
 
 std::optional<Result<SpecAnswer>> Logins::try_issue(const Caller& caller, const SpecRequest& request) {
   const auto user = p_.catalog.user_by_name(realm_of(request), request.user);
-  if (!user) return std::nullopt;
+  if (!user || p_.people.must_ask(*user, request.user)) return std::nullopt;
+  return answer_known(caller, request, *user);
+}
+
+std::optional<Result<SpecAnswer>> Logins::answer_known(const Caller& caller, const SpecRequest& request,
+                                                       const store::UserRecord& user) {
   const auto refuse = [&](Error error) -> std::optional<Result<SpecAnswer>> {
     remember_refusal(caller, request, error);
     return Result<SpecAnswer>(std::move(error));
   };
-  if (request.uid && user->uid && *request.uid != *user->uid) {
+  if (request.uid && user.uid && *request.uid != *user.uid) {
     return refuse(
         Error{.code = Errc::forbidden,
-              .message = printable(request.user, 60) + " is known with uid " + std::to_string(*user->uid) + ", not " +
+              .message = printable(request.user, 60) + " is known with uid " + std::to_string(*user.uid) + ", not " +
                          std::to_string(*request.uid),
               .hint = "if the person really has another uid now, an admin says so with `homeport user set-uid`",
               .pointer = "/identity/uid"});
   }
-  const auto home = home_of(*user);
+  const auto home = home_of(user);
   if (!home || home->state == SpaceState::creating) return std::nullopt;
   if (home->state != SpaceState::ready) return refuse(not_usable(*home));
-  auto cached = prepared(request, *user, *home);
+  auto cached = prepared(request, user, *home);
   if (!cached) return refuse(std::move(cached).error());
   return answer(caller, *cached);
 }
 
-Result<SpecAnswer> Logins::issue(const Caller& caller, const SpecRequest& request) {
-  if (auto known = try_issue(caller, request)) return std::move(*known);
+void Logins::issue(const Caller& caller, const SpecRequest& request,
+                   const std::function<void(Result<SpecAnswer>)>& done) {
+  auto user = UserName::parse(request.user);
+  if (!user) return done(std::move(user).error());
+  const PersonQuestion question{
+      .realm = realm_of(request), .user = std::move(user).value(), .uid = request.uid, .gid = request.gid};
+  p_.people.identify(caller, question, [this, caller, request, done](Result<Person> person) {
+    if (person) return done(issue_for(caller, request, *person));
+    auto error = std::move(person).error();
+    if (error.pointer == "/uid") error.pointer = "/identity/uid";
+    remember_refusal(caller, request, error);
+    done(std::move(error));
+  });
+}
+
+Result<SpecAnswer> Logins::issue_for(const Caller& caller, const SpecRequest& request, const Person& person) {
+  const auto known = [&]() -> std::optional<Result<SpecAnswer>> {
+    const auto user = p_.catalog.user_by_name(realm_of(request), request.user);
+    return user ? answer_known(caller, request, *user) : std::nullopt;
+  };
+  if (auto ready = known()) return std::move(*ready);
   const auto ensure = [&]() -> Result<SpaceOutcome> {
     HOMEPORT_TRY(auto user, UserName::parse(request.user));
     HOMEPORT_TRY(auto server, ServerName::parse(""));
@@ -280,6 +304,7 @@ Result<SpecAnswer> Logins::issue(const Caller& caller, const SpecRequest& reques
                                   .server = std::move(server),
                                   .uid = request.uid,
                                   .gid = request.gid,
+                                  .person = person,
                                   .groups = request.groups,
                                   .hub = request.hub});
   };
@@ -294,7 +319,7 @@ Result<SpecAnswer> Logins::issue(const Caller& caller, const SpecRequest& reques
     waiting.operation = outcome->operation;
     return waiting;
   }
-  if (auto ready = try_issue(caller, request)) return std::move(*ready);
+  if (auto ready = known()) return std::move(*ready);
   return Error{.code = Errc::unavailable,
                .message = "the home is not ready yet",
                .hint = "ask again in a moment",

@@ -50,8 +50,9 @@ class Logins {
   // Never blocks and makes no backend call. nullopt: there is work to do first; call issue(). An error is a refusal
   // (audited in batches).
   [[nodiscard]] std::optional<Result<SpecAnswer>> try_issue(const Caller& caller, const SpecRequest& request);
-  // May write the intent for a first home. Blocking: the store only.
-  [[nodiscard]] Result<SpecAnswer> issue(const Caller& caller, const SpecRequest& request);
+  // Asks the identity sources when they have to be, and may write the intent for a first home. `done`: on this thread,
+  // or on one of People's. Blocking: the store only.
+  void issue(const Caller& caller, const SpecRequest& request, const std::function<void(Result<SpecAnswer>)>& done);
   // The spec a session was given, as it would be now, and what was asked. Errors: not_found for an unknown id, or when
   // it has changed since (the hint says to ask again).
   struct Reissued {
@@ -76,6 +77,10 @@ class Logins {
                                            const store::SpaceRecord& home);
   [[nodiscard]] Result<CachedPtr> make(const SpecRequest& request, const store::UserRecord& user,
                                        const store::SpaceRecord& home) const;
+  // As try_issue(), of somebody whose groups need not be asked for.
+  [[nodiscard]] std::optional<Result<SpecAnswer>> answer_known(const Caller& caller, const SpecRequest& request,
+                                                               const store::UserRecord& user);
+  [[nodiscard]] Result<SpecAnswer> issue_for(const Caller& caller, const SpecRequest& request, const Person& person);
   [[nodiscard]] SpecAnswer answer(const Caller& caller, const CachedPtr& cached);
   [[nodiscard]] const std::string& realm_of(const SpecRequest& request) const {
     return request.realm.empty() ? realm_ : request.realm;

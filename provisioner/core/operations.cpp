@@ -181,10 +181,10 @@ OperationRecord Operations::walk(OperationRecord op, const std::stop_token& stop
   const auto backend = backends_.get_serving(op.backend);
   if (!backend) return postpone(std::move(op), backend.error());
   if (kind.changes_backend && (*backend)->spec().mode == BackendMode::observe) {
-    return postpone(std::move(op),
-                    Error{.code = Errc::unavailable,
-                          .message = "backend " + op.backend + " is in mode observe: nothing is changed",
-                          .hint = "set mode create or manage, or `homeport operation give-up " + op.id + "`"});
+    const Error observed{.code = Errc::unavailable,
+                         .message = "backend " + op.backend + " is in mode observe: nothing is changed",
+                         .hint = "set mode create or manage, or `homeport operation give-up " + op.id + "`"};
+    return postpone(std::move(op), observed);
   }
   const bool untouched = std::none_of(op.steps.begin(), op.steps.end(), [](const auto& s) { return s.done; });
   if (op.cancel_requested && untouched && kind.cancellable) {

@@ -21,15 +21,18 @@ Provisioner::Provisioner(Environment environment)
       catalog_(env_.store, env_.factory),
       backends_(catalog_, env_.factory, env_.clock),
       operations_(env_.store, catalog_, backends_, env_.clock, env_.ids, env_.metrics),
+      people_(env_.store, catalog_, env_.clock, env_.identity),
       parts_{.store = env_.store,
              .catalog = catalog_,
              .backends = backends_,
              .operations = operations_,
+             .people = people_,
              .clock = env_.clock,
              .ids = env_.ids,
              .name_prefix = env_.name_prefix,
              .flush_sessions = [this] { return logins_.flush(); }},
       homes_(parts_),
+      renames_(parts_, homes_),
       datasets_(parts_, homes_),
       logins_(parts_, homes_, env_.metrics, env_.realm),
       tokens_(parts_, env_.realm),
@@ -62,6 +65,7 @@ void Provisioner::stop() {
     caretaker_.request_stop();
     caretaker_.join();
   }
+  people_.stop();
   operations_.stop();
   backends_.drain(kStopTime);
   logins_.stop();

@@ -9,6 +9,7 @@
 #include "provisioner/core/datasets.h"
 #include "provisioner/core/fleet_plan.h"
 #include "provisioner/core/logins.h"
+#include "provisioner/core/renames.h"
 #include "provisioner/core/tokens.h"
 
 namespace homeport::core {
@@ -22,6 +23,7 @@ struct Environment {
   const drivers::DriverFactory& factory;
   std::string realm = "default";
   std::string name_prefix = "hp-";
+  IdentityPolicy identity{};
 };
 
 class Provisioner {
@@ -39,10 +41,12 @@ class Provisioner {
   Catalog& catalog() { return catalog_; }
   Backends& backends() { return backends_; }
   Operations& operations() { return operations_; }
+  People& people() { return people_; }
   Homes& homes() { return homes_; }
   void plan_fleet(const Caller& caller, const FleetRequest& request, std::function<void(Result<FleetPlan>)> done) {
     core::plan_fleet(parts_, caller, request, std::move(done));
   }
+  Renames& renames() { return renames_; }
   Datasets& datasets() { return datasets_; }
   Logins& logins() { return logins_; }
   Tokens& tokens() { return tokens_; }
@@ -56,8 +60,10 @@ class Provisioner {
   Catalog catalog_;
   Backends backends_;
   Operations operations_;
+  People people_;
   Homes::Parts parts_;
   Homes homes_;
+  Renames renames_;
   Datasets datasets_;
   Logins logins_;
   Tokens tokens_;

@@ -7,6 +7,7 @@
 #include "policies/quota_state.h"
 #include "policies/select.h"
 #include "provisioner/base/digest.h"
+#include "provisioner/core/renames.h"
 
 namespace homeport::core {
 
@@ -82,6 +83,7 @@ void add_identity(const SpecRequest& request, const store::UserRecord& user, con
   identity.user_name = klass.user_name;
   identity.umask = klass.umask;
   auto gids = request.gids;
+  gids.insert(gids.end(), user.gids.begin(), user.gids.end());
   std::sort(gids.begin(), gids.end());
   gids.erase(std::unique(gids.begin(), gids.end()), gids.end());
   std::erase(gids, identity.gid);
@@ -94,16 +96,26 @@ void add_identity(const SpecRequest& request, const store::UserRecord& user, con
   identity.supplemental_gids = std::move(gids);
 }
 
+// What the request says and what the sources said, sorted.
+std::vector<std::string> groups_of(const SpecRequest& request, const store::UserRecord& user) {
+  auto groups = request.groups;
+  groups.insert(groups.end(), user.groups.begin(), user.groups.end());
+  std::sort(groups.begin(), groups.end());
+  groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
+  return groups;
+}
+
 // Datasets by rule and by grant; the wider access wins.
 Result<std::map<std::string, std::string>> due_datasets(const Catalog& catalog, const SpecRequest& request,
                                                         const store::UserRecord& user) {
   std::map<std::string, std::string> due;  // name -> access
   const auto rules = catalog.rules();
+  const auto groups = groups_of(request, user);
   for (const auto& chosen :
-       policies::select(*rules, {.user = request.user, .groups = request.groups, .hub = request.hub}).datasets) {
+       policies::select(*rules, {.user = request.user, .groups = groups, .hub = request.hub}).datasets) {
     due.emplace(chosen.name, "ro");
   }
-  for (const auto& [key, access] : catalog.granted_to(user.key, request.groups)) {
+  for (const auto& [key, access] : catalog.granted_to(user.key, groups)) {
     const auto space = catalog.space(key);
     if (!space || space->kind != SpaceKind::dataset) continue;
     auto& wide = due[space->name];
@@ -203,6 +215,26 @@ render::Notice paused_notice(const std::string& text) {
   return notice;
 }
 
+// Homes that became this person's by a merge, each at its own place beside the home.
+void add_merged(const Catalog& catalog, const store::UserRecord& user, const ClassSpec& klass, BuiltSpec& built) {
+  const auto names = catalog.names_of(user.key);
+  if (names.size() < 2) return;
+  for (const auto& name : names) {
+    const auto space =
+        catalog.space_by_label("home/" + user.realm + "/" + user.key + "/" + std::string(kMergedPrefix) + name);
+    if (!space || space->state != SpaceState::ready || built.spec.mounts.size() == render::kMaxMounts) continue;
+    auto mount = mount_of(*space, klass);
+    if (!mount) continue;
+    mount->id = mount_id("home-", name);
+    mount->kind = render::MountKind::home;
+    mount->target = std::string(kMergedRoot) + "/" + (Slug::parse(name) ? name : space->key);
+    mount->access = render::MountAccess::rw;
+    mount->required = false;
+    built.spaces.push_back(space->key);
+    built.spec.mounts.push_back(std::move(*mount));
+  }
+}
+
 // What the storage's health means for somebody who starts now.
 void add_health(const Backends& backends, const Catalog& catalog, const SpaceRecord& home, render::MountSpec& spec) {
   const auto record = catalog.backend(home.backend);
@@ -268,8 +300,7 @@ Result<BuiltSpec> build_spec(const Catalog& catalog, const Backends& backends, c
   spec.subject.user_key = user.key;
   spec.subject.server = request.server;
   spec.subject.server_key = request.server.empty() ? "s-0" : "s-" + sha256_hex(request.server).substr(0, 8);
-  spec.subject.groups = request.groups;
-  std::sort(spec.subject.groups.begin(), spec.subject.groups.end());
+  spec.subject.groups = groups_of(request, user);
   add_identity(request, user, *klass, spec);
 
   HOMEPORT_TRY(auto mount, mount_of(home, *klass));
@@ -281,6 +312,7 @@ Result<BuiltSpec> build_spec(const Catalog& catalog, const Backends& backends, c
   add_quota(home, *klass, now, mount, spec);
   spec.mounts.push_back(std::move(mount));
   built.spaces.push_back(home.key);
+  add_merged(catalog, user, *klass, built);
   HOMEPORT_CHECK(add_datasets(catalog, request, user, *klass, built));
   add_health(backends, catalog, home, spec);
   spec.environment = klass->environment;

@@ -276,7 +276,7 @@ class MemoryStore final : public Store {
 
   Result<void> trim(std::uint64_t keep, WallTime answers_before) override {
     const std::string before = sortable_time(answers_before);
-    const auto trimmed = write("trim", [&](WriteTransaction& tx) -> Result<void> {
+    auto trimmed = write("trim", [&](WriteTransaction& tx) -> Result<void> {
       HOMEPORT_TRY(const auto answers, tx.list(Table::answers, {}));
       for (const auto& row : answers) {
         if (row.index[0] < before) HOMEPORT_CHECK(tx.erase(Table::answers, row.key, Expect::any()));
@@ -318,7 +318,7 @@ class MemoryStore final : public Store {
       if (epoch_ == 0 || !lease_ || lease_->epoch != epoch_) return no_lease_error(lease_);
     }
     MemoryWrites tx(state_, clock_);
-    const Result<void> result = call(fn, tx);
+    Result<void> result = call(fn, tx);
     if (!result) {
       tx.roll_back();
       return result;

@@ -95,6 +95,8 @@ class DocWriter {
   void operator()(const char* name, const T& value) {
     if constexpr (IsOptional<T>::value) {
       if (value) doc[name] = encode(*value);
+    } else if constexpr (IsVector<T>::value) {
+      if (!value.empty()) doc[name] = encode(value);
     } else {
       doc[name] = encode(value);
     }
@@ -138,7 +140,11 @@ class DocParser {
       if (member == doc.end()) return;
       if (!decode(*member, value.emplace())) note(name, "is wrong");
     } else if (member == doc.end()) {
-      note(name, "is missing");
+      if constexpr (IsVector<T>::value) {
+        value.clear();
+      } else {
+        note(name, "is missing");
+      }
     } else if (!decode(*member, value)) {
       note(name, "is wrong");
     }
@@ -249,6 +255,10 @@ void describe(V& v, T& r) {
   v("realm", r.realm);
   v("uid", r.uid);
   v("gid", r.gid);
+  v("identity_source", r.identity_source);
+  v("gids", r.gids);
+  v("groups", r.groups);
+  v("merged_into", r.merged_into);
   v("created_at", r.created_at);
 }
 
@@ -258,6 +268,7 @@ void describe(V& v, T& r) {
   v("name", r.name);
   v("user", r.user);
   v("similar_allowed", r.similar_allowed);
+  v("former_since", r.former_since);
 }
 
 template <class V, Is<Rights> T>

@@ -1,7 +1,8 @@
 // What the rows mean. Plain structs; each has a table, a key, index values and a JSON document (records.cpp holds both
 // directions). Times are UTC milliseconds, sizes bytes. A document with an unknown member is read (a newer Homeport of
 // the same schema wrote it); a missing or wrong one is internal "row … is damaged". An optional member is left out when
-// it is not set. Text that is not UTF-8 is kept as it is (as {"hex": "…"}), except inside the JSON members.
+// it is not set, a list when it is empty. Text that is not UTF-8 is kept as it is (as {"hex": "…"}), except inside the
+// JSON members.
 //
 // Index columns (table_defs.cpp; * = unique where not empty):
 //   backends, classes, rules, counters: none    grants: space              users: uid*
@@ -80,6 +81,10 @@ struct UserRecord {
   std::string realm;
   std::optional<std::uint32_t> uid{};  // pinned at first sight
   std::optional<std::uint32_t> gid{};
+  std::optional<std::string> identity_source{};  // who named the uid: "request", "static", "nss", "ldap", "assigned"
+  std::vector<std::uint32_t> gids{};             // further groups by number, as the sources last said
+  std::vector<std::string> groups{};             // groups by name, likewise
+  std::optional<std::string> merged_into{};      // u-…: this person was another one's second name
   WallTime created_at{};
   std::uint64_t revision = 0;
 };
@@ -89,8 +94,9 @@ struct AliasRecord {
   static constexpr Table kTable = Table::aliases;
   std::string realm;
   std::string name;
-  std::string user;              // u-…
-  bool similar_allowed = false;  // an admin said: yes, these are two people
+  std::string user;                        // u-…
+  bool similar_allowed = false;            // an admin said: yes, these are two people
+  std::optional<WallTime> former_since{};  // the person goes by another name since then; this one still leads to them
   std::uint64_t revision = 0;
   [[nodiscard]] std::string key() const { return realm + "/" + name; }
 };

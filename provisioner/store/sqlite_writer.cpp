@@ -204,7 +204,7 @@ Result<void> SqliteWriter::run_one(Job& job, std::vector<Change>& changes) {
   if (tx.failure() && (result || is_io_failure(*tx.failure()))) result = *tx.failure();
   if (!result) changes.resize(before);
   if (!connection_->in_transaction()) return result;
-  if (const auto ended = finish_savepoint(result.has_value()); !ended && result) return ended;
+  if (auto ended = finish_savepoint(result.has_value()); !ended && result) return ended;
   return result;
 }
 

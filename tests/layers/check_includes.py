@@ -17,7 +17,7 @@ import tempfile
 BASE = "provisioner/base"
 
 # Folder -> what it may include (folders, or single headers). The longest prefix wins; a folder may always include
-# itself; main.cpp wires everything and is exempt, and so is api/service.cpp, which is what api/main.cpp runs.
+# itself; main.cpp wires everything and is exempt, and so are api/service.cpp and its settings, which api/main.cpp runs.
 ALLOWED = {
     BASE: [],
     "policies": [BASE],
@@ -34,7 +34,7 @@ ALLOWED = {
             "provisioner/store/store.h", "drivers/core/types.h", BASE],
     "cli": ["provisioner/render", "provisioner/config/yaml_document.h", BASE],
 }
-COMPOSITION_ROOTS = {"api/service.cpp"}
+COMPOSITION_ROOTS = {"api/service.cpp", "api/service_settings.h", "api/service_settings.cpp"}
 SOURCE_FOLDERS = ["provisioner", "drivers", "policies", "api", "cli"]
 
 # (pattern, where it may stand, what to do instead). Comments and texts in quotes are not looked at.

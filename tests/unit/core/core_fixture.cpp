@@ -86,8 +86,13 @@ CoreTest::~CoreTest() {
 }
 
 void CoreTest::start() {
-  provisioner_ = std::make_unique<core::Provisioner>(core::Environment{
-      .store = *store_, .clock = *clock_, .ids = *ids_, .metrics = *metrics_, .factory = factory_, .realm = realm_});
+  provisioner_ = std::make_unique<core::Provisioner>(core::Environment{.store = *store_,
+                                                                       .clock = *clock_,
+                                                                       .ids = *ids_,
+                                                                       .metrics = *metrics_,
+                                                                       .factory = factory_,
+                                                                       .realm = realm_,
+                                                                       .identity = identity_});
   EXPECT_OK(provisioner_->load());
   EXPECT_OK(provisioner_->run());
 }
@@ -156,6 +161,10 @@ Result<store::SpaceRecord> CoreTest::ensure(const std::string& user, std::option
   core::HomeRequest request{.user = std::move(name), .server = std::move(server), .uid = uid, .gid = uid};
   if (tune) tune(request);
   return settled(hp().homes().ensure(caller(), request));
+}
+
+Result<core::SpecAnswer> CoreTest::issue(const core::Caller& who, const core::SpecRequest& request) {
+  return blocking<core::SpecAnswer>([&](auto done) { hp().logins().issue(who, request, std::move(done)); });
 }
 
 core::SpecRequest CoreTest::login(const std::string& user, std::vector<std::string> groups) {

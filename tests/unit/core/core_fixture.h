@@ -59,6 +59,8 @@ class CoreTest : public ::testing::Test {
                                       std::chrono::seconds limit = std::chrono::seconds(20));
   // The space after its operation has ended; the operation's failure as an error.
   Result<store::SpaceRecord> settled(Result<core::SpaceOutcome> outcome);
+  // Logins::issue, waited for; without the home's operation.
+  Result<core::SpecAnswer> issue(const core::Caller& who, const core::SpecRequest& request);
   [[nodiscard]] static core::SpecRequest login(const std::string& user, std::vector<std::string> groups = {});
   template <class T>
   static Result<T> blocking(const std::function<void(std::function<void(Result<T>)>)>& ask) {
@@ -76,7 +78,8 @@ class CoreTest : public ::testing::Test {
   std::unique_ptr<Metrics> metrics_ = make_metrics();
   FaultyFactory factory_{*clock_};
   std::unique_ptr<store::Store> store_ = store::make_memory_store(*clock_);
-  std::string realm_ = "default";  // of the next start
+  std::string realm_ = "default";    // of the next start
+  core::IdentityPolicy identity_{};  // likewise
   std::unique_ptr<core::Provisioner> provisioner_;
 };
 

@@ -197,7 +197,7 @@ TEST_F(HomesTest, AMountedHomeIsNotRetired) {
   const auto made = ensure("alice", 1001);
   ASSERT_OK(made);
   const auto hub = caller(policies::Scope::spawner, "main");
-  const auto spec = hp().logins().issue(hub, login("alice"));
+  const auto spec = issue(hub, login("alice"));
   ASSERT_OK(spec);
   EXPECT_ERRC(settled(hp().homes().retire(caller(), made->key)), Errc::failed_precondition);
   ASSERT_OK(hp().logins().release(hub, spec->spec_id));

@@ -11,11 +11,11 @@ class LoginsTest : public CoreTest {
   LoginsTest() { apply(standard()); }
   core::Caller hub() const { return caller(policies::Scope::spawner, "main"); }
   Result<nlohmann::json> ask(const core::SpecRequest& request) {
-    HOMEPORT_TRY(auto answer, hp().logins().issue(hub(), request));
+    HOMEPORT_TRY(auto answer, issue(hub(), request));
     if (answer.operation) {
       HOMEPORT_TRY(const auto op, wait(*answer.operation));
       (void)op;
-      HOMEPORT_TRY(answer, hp().logins().issue(hub(), request));
+      HOMEPORT_TRY(answer, issue(hub(), request));
     }
     HOMEPORT_TRY(auto document, parse_json_document(answer.body(), "spec"));
     document.root["_status"] = answer.status;
@@ -237,7 +237,7 @@ TEST_F(LoginsTest, AKnownHomeIsAnsweredWithoutABackendCall) {
 
 TEST_F(LoginsTest, ASpecCanBeReadAgainByItsIdAlsoAfterARestart) {
   ASSERT_OK(ensure("alice", 1001));
-  const auto spec = hp().logins().issue(hub(), login("alice"));
+  const auto spec = issue(hub(), login("alice"));
   ASSERT_OK(spec);
   EXPECT_OK(hp().logins().reissue(spec->spec_id));
   EXPECT_ERRC(hp().logins().reissue("ms-unknown"), Errc::not_found);
@@ -253,8 +253,8 @@ TEST_F(LoginsTest, ASpecCanBeReadAgainByItsIdAlsoAfterARestart) {
 
 TEST_F(LoginsTest, WhatCannotBeRecordedNowIsRecordedLater) {
   ASSERT_OK(ensure("alice", 1001));
-  ASSERT_OK(hp().logins().issue(hub(), login("alice")));
-  EXPECT_ERRC(hp().logins().issue(hub(), login("nobody-known")), Errc::invalid_argument);
+  ASSERT_OK(issue(hub(), login("alice")));
+  EXPECT_ERRC(issue(hub(), login("nobody-known")), Errc::invalid_argument);
   ASSERT_OK(store_->release_lease());
   EXPECT_FALSE(hp().logins().flush());
   ASSERT_OK(store_->acquire_lease("test", std::chrono::minutes(10)));
@@ -276,11 +276,11 @@ TEST_F(LoginsTest, WhatCannotBeRecordedNowIsRecordedLater) {
 TEST_F(LoginsTest, AReleasedSpecIssuedAgainIsInUseAgain) {
   const auto made = ensure("alice", 1001);
   ASSERT_OK(made);
-  const auto first = hp().logins().issue(hub(), login("alice"));
+  const auto first = issue(hub(), login("alice"));
   ASSERT_OK(first);
   ASSERT_OK(hp().logins().flush());
   ASSERT_OK(hp().logins().release(hub(), first->spec_id));
-  const auto second = hp().logins().issue(hub(), login("alice"));
+  const auto second = issue(hub(), login("alice"));
   ASSERT_OK(second);
   EXPECT_EQ(second->spec_id, first->spec_id);
   EXPECT_ERRC(settled(hp().homes().retire(caller(), made->key)), Errc::failed_precondition);
@@ -293,9 +293,9 @@ TEST_F(LoginsTest, PeopleOfAnotherRealmAreOtherPeople) {
   ASSERT_OK(theirs);
   EXPECT_NE(ours->key, theirs->key);
   auto asked = login("alice");
-  const auto here = hp().logins().issue(hub(), asked);
+  const auto here = issue(hub(), asked);
   asked.realm = "lab";
-  const auto there = hp().logins().issue(hub(), asked);
+  const auto there = issue(hub(), asked);
   ASSERT_OK(here);
   ASSERT_OK(there);
   EXPECT_NE(here->digest, there->digest);
@@ -325,7 +325,7 @@ TEST_F(LoginsTest, ADamagedSessionKeepsAHomeFromBeingRetired) {
 TEST_F(LoginsTest, AnAdminWhoLooksStartsNoSession) {
   const auto made = ensure("alice", 1001);
   ASSERT_OK(made);
-  ASSERT_OK(hp().logins().issue(caller(), login("alice")));
+  ASSERT_OK(issue(caller(), login("alice")));
   ASSERT_OK(hp().logins().flush());
   EXPECT_OK(settled(hp().homes().retire(caller(), made->key)));
 }

@@ -1,0 +1,204 @@
+#include "provisioner/core/renames.h"
+
+#include <utility>
+
+#include "provisioner/base/fault_point.h"
+#include "provisioner/core/space_work.h"
+
+namespace homeport::core {
+
+using store::AliasRecord;
+using store::SpaceRecord;
+using store::SpaceState;
+using store::UserRecord;
+
+namespace {
+
+std::string home_label(const UserRecord& user) {
+  return "home/" + user.realm + "/" + user.key + "/";
+}
+
+Result<UserPtr> person(const Catalog& catalog, std::string_view realm, std::string_view name) {
+  auto user = UserKey::parse(name) ? catalog.user(name) : catalog.user_by_name(realm, name);
+  if (user) return user;
+  return Error{.code = Errc::not_found,
+               .message = "nobody called '" + printable(name, 60) + "' is known",
+               .hint = "`homeport user list` shows who is"};
+}
+
+Result<UserRecord> read_user(store::ReadTransaction& tx, const std::string& key) {
+  HOMEPORT_TRY(auto user, store::get<UserRecord>(tx, key));
+  if (user) return std::move(*user);
+  return Error{.code = Errc::conflict, .message = key + " was changed meanwhile", .hint = "ask again"};
+}
+
+store::AuditEntry entry(const Caller& caller, const char* action, const std::string& subject, WallTime now,
+                        nlohmann::json detail) {
+  return {.at = now,
+          .principal = caller.principal.id,
+          .action = action,
+          .subject = subject,
+          .outcome = "ok",
+          .detail = detail.dump()};
+}
+
+// A name that looks like one of the same person's names is no mistake.
+Result<void> check_similar(const Catalog& catalog, const UserRecord& user, const Renames::Rename& rename) {
+  const auto similar = catalog.similar_name(user.realm, rename.to.str());
+  if (similar.empty() || rename.allow_similar) return {};
+  if (const auto whose = catalog.user_by_name(user.realm, similar); whose && whose->key == user.key) return {};
+  return Error{.code = Errc::already_exists,
+               .message = "'" + printable(rename.to.str(), 60) + "' looks like '" + printable(similar, 60) +
+                          "', who is somebody else",
+               .hint = "use another name, or say that these are two people (--allow-similar)",
+               .pointer = "/name"};
+}
+
+// Every name of the person but `keep` becomes a former one, or is given up.
+Result<void> leave_names(store::WriteTransaction& tx, const std::string& user_key, const std::string& keep,
+                         const std::string& freed, WallTime now) {
+  HOMEPORT_TRY(auto aliases, store::list<AliasRecord>(tx, {.column = "user", .value = user_key}));
+  for (auto& alias : aliases) {
+    if (alias.name == keep) continue;
+    if (alias.name == freed) {
+      HOMEPORT_CHECK(tx.erase(store::Table::aliases, alias.key(), store::Expect::at(alias.revision)));
+    } else if (!alias.former_since) {
+      alias.former_since = now;
+      HOMEPORT_CHECK(store::put(tx, alias));
+    }
+  }
+  return {};
+}
+
+Result<void> show_name(store::WriteTransaction& tx, const UserRecord& user, const Renames::Rename& rename,
+                       bool similar) {
+  const auto key = user.realm + "/" + rename.to.str();
+  HOMEPORT_TRY(auto alias, store::get<AliasRecord>(tx, key));
+  if (alias && alias->user != user.key) {
+    return Error{.code = Errc::already_exists,
+                 .message = "'" + printable(rename.to.str(), 60) + "' is somebody else already",
+                 .hint = "if both are one person, `homeport user merge` says so",
+                 .pointer = "/name"};
+  }
+  if (!alias) alias = AliasRecord{.realm = user.realm, .name = rename.to.str(), .user = user.key};
+  alias->former_since.reset();
+  alias->similar_allowed = alias->similar_allowed || similar;
+  return store::put(tx, *alias);
+}
+
+// What one may see, both may see; the wider access wins.
+Result<void> move_grants(store::WriteTransaction& tx, const std::string& from, const std::string& to) {
+  HOMEPORT_TRY(auto grants, store::list<store::GrantRecord>(tx));
+  for (auto& grant : grants) {
+    if (grant.subject_kind != "user" || grant.subject != from) continue;
+    HOMEPORT_CHECK(tx.erase(store::Table::grants, grant.key(), store::Expect::at(grant.revision)));
+    grant.subject = to;
+    HOMEPORT_TRY(const auto present, store::get<store::GrantRecord>(tx, grant.key()));
+    if (present && (present->access == "rw" || grant.access == "ro")) continue;
+    grant.revision = present ? present->revision : 0;
+    HOMEPORT_CHECK(store::put(tx, grant));
+  }
+  return {};
+}
+
+Error not_beside(const SpaceRecord& home, const UserRecord& into, const std::string& words) {
+  return Error{.code = Errc::failed_precondition,
+               .message = words + " belongs to uid " + std::to_string(home.uid) + ", and " +
+                          (into.uid ? "uid " + std::to_string(*into.uid) : std::string("the other person")) +
+                          " could not read it",
+               .hint = "retire it (its data is kept), or copy its files into the other home first",
+               .pointer = "/other_home"};
+}
+
+Result<void> check_beside(const Catalog& catalog, const SpaceRecord& home, const UserRecord& into) {
+  const auto words = space_words(home, catalog);
+  if (home.state != SpaceState::ready) {
+    return Error{.code = Errc::failed_precondition,
+                 .message = words + " is " + std::string(store::space_state_name(home.state)),
+                 .hint = "wait until its work is done, or bring it back with `homeport home undelete`"};
+  }
+  const auto target = catalog.space_by_label(home_label(into));
+  const auto uid = target ? std::optional(target->uid) : into.uid;
+  return uid == home.uid ? Result<void>{} : not_beside(home, into, words);
+}
+
+}  // namespace
+
+Result<UserRecord> Renames::rename(const Caller& caller, std::string_view realm, std::string_view user,
+                                   const Rename& rename) {
+  HOMEPORT_TRY(const auto known, person(p_.catalog, realm, user));
+  HOMEPORT_CHECK(check_similar(p_.catalog, *known, rename));
+  const std::string old_name = UserKey::parse(user) ? std::string() : std::string(user);
+  if (rename.free_old_name && (old_name.empty() || old_name == rename.to.str())) {
+    return Error{.code = Errc::invalid_argument,
+                 .message = "which name is to be given up is not said",
+                 .hint = "name the person by that name, and give another new one",
+                 .pointer = "/free_old_name"};
+  }
+  const auto similar = !p_.catalog.similar_name(known->realm, rename.to.str()).empty();
+  UserRecord changed = *known;
+  HOMEPORT_CHECK(p_.store.write("rename", [&](store::WriteTransaction& tx) -> Result<void> {
+    HOMEPORT_TRY(changed, read_user(tx, known->key));
+    // First what is left, so that the new name may look like the one that is given up.
+    HOMEPORT_CHECK(leave_names(tx, changed.key, rename.to.str(), rename.free_old_name ? old_name : "", p_.clock.now()));
+    HOMEPORT_CHECK(show_name(tx, changed, rename, similar));
+    HOMEPORT_CHECK(store::put(tx, changed));
+    return tx.append_audit(
+        entry(caller, "user.rename", changed.key, p_.clock.now(), {{"old_name_freed", rename.free_old_name}}));
+  }));
+  fault_point("user.rename.written");
+  return changed;
+}
+
+Result<Renames::Merged> Renames::merge(const Caller& caller, std::string_view realm, std::string_view user,
+                                       std::string_view into, OtherHome other_home) {
+  HOMEPORT_TRY(const auto from, person(p_.catalog, realm, user));
+  HOMEPORT_TRY(const auto survivor, person(p_.catalog, realm, into));
+  if (from->key == survivor->key) {
+    return Error{.code = Errc::failed_precondition,
+                 .message = printable(user, 60) + " and " + printable(into, 60) + " are one person already",
+                 .hint = "`homeport user show " + survivor->key + "` shows the names"};
+  }
+  if (from->realm != survivor->realm) {
+    return Error{.code = Errc::invalid_argument, .message = "the two are of different realms", .pointer = "/into"};
+  }
+  const auto home = p_.catalog.space_by_label(home_label(*from));
+  std::optional<SpaceOutcome> retiring;
+  if (home && other_home == OtherHome::beside) HOMEPORT_CHECK(check_beside(p_.catalog, *home, *survivor));
+  // Before the names move: a refusal (it is in use, its rights do not allow it) then leaves two people as they were.
+  if (home && other_home == OtherHome::retire && home->state != SpaceState::retired) {
+    HOMEPORT_TRY(retiring, homes_.retire(caller, home->key));
+  }
+  Merged merged{.user = *survivor, .retiring = std::move(retiring)};
+  const auto name = UserKey::parse(user) ? from->key : std::string(user);
+  HOMEPORT_CHECK(p_.store.write("merge", [&](store::WriteTransaction& tx) -> Result<void> {
+    HOMEPORT_TRY(auto old, read_user(tx, from->key));
+    HOMEPORT_TRY(merged.user, read_user(tx, survivor->key));
+    HOMEPORT_TRY(auto aliases, store::list<AliasRecord>(tx, {.column = "user", .value = from->key}));
+    for (auto& alias : aliases) {
+      alias.user = survivor->key;
+      if (!alias.former_since) alias.former_since = p_.clock.now();
+      HOMEPORT_CHECK(store::put(tx, alias));
+    }
+    HOMEPORT_CHECK(move_grants(tx, from->key, survivor->key));
+    if (home && other_home == OtherHome::beside) {
+      HOMEPORT_TRY(auto space, store::get<SpaceRecord>(tx, home->key));
+      if (!space || space->state != SpaceState::ready) {
+        return Error{.code = Errc::conflict, .message = "the home was changed meanwhile", .hint = "ask again"};
+      }
+      space->owner = survivor->key;
+      space->name = std::string(kMergedPrefix) + name;
+      HOMEPORT_CHECK(store::put(tx, *space));
+    }
+    old.merged_into = survivor->key;
+    HOMEPORT_CHECK(store::put(tx, old));
+    HOMEPORT_CHECK(store::put(tx, merged.user));
+    return tx.append_audit(
+        entry(caller, "user.merge", from->key, p_.clock.now(),
+              {{"into", survivor->key}, {"other_home", other_home == OtherHome::beside ? "beside" : "retire"}}));
+  }));
+  fault_point("user.merge.written");
+  return merged;
+}
+
+}  // namespace homeport::core

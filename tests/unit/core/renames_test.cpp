@@ -1,0 +1,149 @@
+// Names that change, people who are one, names that go to somebody new.
+#include <gmock/gmock.h>
+
+#include "provisioner/base/doc_reader.h"
+#include "tests/unit/core/core_fixture.h"
+
+namespace homeport::testing {
+namespace {
+
+using core::Renames;
+using store::SpaceState;
+
+class RenamesTest : public CoreTest {
+ protected:
+  RenamesTest() { apply(standard()); }
+  Result<store::UserRecord> rename(const std::string& from, const std::string& to, bool free_old_name = false,
+                                   bool allow_similar = false) {
+    return hp().renames().rename(
+        caller(), "default", from,
+        {.to = *UserName::parse(to), .free_old_name = free_old_name, .allow_similar = allow_similar});
+  }
+  Result<Renames::Merged> merge(const std::string& user, const std::string& into, Renames::OtherHome home) {
+    auto merged = hp().renames().merge(caller(), "default", user, into, home);
+    if (merged && merged->retiring && merged->retiring->operation) {
+      EXPECT_OK(wait(*merged->retiring->operation));
+    }
+    return merged;
+  }
+  Result<nlohmann::json> spec(const std::string& user) {
+    HOMEPORT_TRY(const auto answer, issue(caller(policies::Scope::spawner, "main"), login(user)));
+    HOMEPORT_TRY(auto document, parse_json_document(answer.body(), "spec"));
+    return std::move(document.root);
+  }
+  std::vector<std::string> names_of(const std::string& user) {
+    const auto known = hp().catalog().user_by_name("default", user);
+    return known ? hp().catalog().names_of(known->key) : std::vector<std::string>{};
+  }
+};
+
+TEST_F(RenamesTest, BothNamesLeadToTheOneHome) {
+  const auto home = ensure("alice", 1001);
+  ASSERT_OK(home);
+  ASSERT_OK(rename("alice", "zoe"));
+  EXPECT_EQ(names_of("zoe"), (std::vector<std::string>{"zoe", "alice"}));  // the new name is shown first
+  for (const auto* name : {"alice", "zoe"}) {
+    const auto again = ensure(name, 1001);
+    ASSERT_OK(again);
+    EXPECT_EQ(again->key, home->key);
+    EXPECT_OK(spec(name));
+  }
+  ASSERT_OK(rename("alice", "zoe"));  // again, as after a crash before the answer
+  ASSERT_OK(rename("zoe", "alice"));  // and back
+  EXPECT_EQ(names_of("alice"), (std::vector<std::string>{"alice", "zoe"}));
+  restart();
+  EXPECT_EQ(names_of("alice"), (std::vector<std::string>{"alice", "zoe"}));
+}
+
+TEST_F(RenamesTest, ANameThatIsFreedGoesToSomebodyNewWithAHomeOfTheirOwn) {
+  const auto old = ensure("alice", 1001);
+  ASSERT_OK(old);
+  EXPECT_ERRC(rename("alice", "alice", true), Errc::invalid_argument);
+  ASSERT_OK(rename("alice", "alice-2024", true));
+  const auto fresh = ensure("alice", 1002);
+  ASSERT_OK(fresh);
+  EXPECT_NE(fresh->key, old->key);
+  EXPECT_EQ(ensure("alice-2024", 1001)->key, old->key);
+}
+
+TEST_F(RenamesTest, NobodyIsRenamedToSomebodyElse) {
+  ASSERT_OK(ensure("alice", 1001));
+  ASSERT_OK(ensure("bob", 1002));
+  EXPECT_ERRC(rename("alice", "bob"), Errc::already_exists);
+  EXPECT_ERRC(rename("alice", "Bob"), Errc::already_exists);  // looks like bob
+  EXPECT_OK(rename("alice", "Bob", false, true));
+  EXPECT_ERRC(rename("nobody", "x"), Errc::not_found);
+}
+
+TEST_F(RenamesTest, AnotherSpellingOfTheOwnNameIsNoMistake) {
+  const auto home = ensure("alice", 1001);
+  ASSERT_OK(rename("alice", "Alice"));
+  EXPECT_EQ(ensure("Alice", 1001)->key, home->key);
+  EXPECT_ERRC(ensure("ALICE", 1003), Errc::already_exists);  // somebody who looks like her still needs a word
+}
+
+TEST_F(RenamesTest, AMergeLeadsBothNamesToTheSurvivorAndKeepsTheOthersData) {
+  const auto kept = ensure("alice", 1001);
+  const auto other = ensure("asmith", 1002);
+  ASSERT_OK(other);
+  ASSERT_OK(settled(hp().datasets().import(
+      caller(),
+      {.name = *Slug::parse("sets"), .backend = *Slug::parse("lab"), .path = *AbsolutePath::parse("/data/sets")})));
+  ASSERT_OK(hp().datasets().grant(caller(), "sets", {.kind = "user", .name = "asmith"}, "ro"));
+  const auto before = spec("alice");
+  ASSERT_OK(before);
+  EXPECT_EQ((*before)["mounts"].size(), 1U);
+  ASSERT_OK(merge("asmith", "alice", Renames::OtherHome::retire));
+  for (const auto* name : {"alice", "asmith"}) {
+    const auto after = spec(name);
+    ASSERT_OK(after);
+    EXPECT_EQ((*after)["identity"]["uid"], 1001);
+    EXPECT_EQ((*after)["mounts"].size(), 2U);  // with what the other one might see
+  }
+  EXPECT_EQ(hp().homes().resolve("default", other->key)->state, SpaceState::retired);
+  EXPECT_EQ(hp().homes().get("default", "asmith", "")->key, kept->key);
+  EXPECT_ERRC(merge("asmith", "alice", Renames::OtherHome::retire), Errc::failed_precondition);  // one already
+  EXPECT_OK(settled(hp().homes().undelete(caller(), other->key)));                               // nothing was lost
+}
+
+TEST_F(RenamesTest, AHomeOfAnotherUidIsNotPutBesideAndNothingChanges) {
+  ASSERT_OK(ensure("alice", 1001));
+  const auto other = ensure("asmith", 1002);
+  EXPECT_ERRC(merge("asmith", "alice", Renames::OtherHome::beside), Errc::failed_precondition);
+  EXPECT_EQ(hp().homes().get("default", "asmith", "")->key, other->key);
+  EXPECT_EQ(other->state, SpaceState::ready);
+}
+
+TEST_F(RenamesTest, AHomeThatIsMountedIsNotMergedAway) {
+  ASSERT_OK(ensure("alice", 1001));
+  ASSERT_OK(ensure("asmith", 1002));
+  ASSERT_OK(spec("asmith"));  // a session of a hub
+  EXPECT_ERRC(merge("asmith", "alice", Renames::OtherHome::retire), Errc::failed_precondition);
+  EXPECT_EQ(hp().catalog().user_by_name("default", "asmith")->merged_into, std::nullopt);
+}
+
+class SquashedRenamesTest : public RenamesTest {
+ protected:
+  SquashedRenamesTest() {
+    apply(R"({"backends":[{"name":"own","kind":"memory","pools":[{"name":"homes","layout":"filesystem"}]}],
+              "classes":[{"name":"std","backend":"own","layout":"filesystem",
+                          "identity":{"mode":"squash","uid":5000,"gid":5000}}],
+                  "rules":[{"name":"all","match":{"everyone":true},"class":"std"}]})");
+  }
+};
+
+TEST_F(SquashedRenamesTest, AHomeOfTheSameUidIsMountedBeside) {
+  ASSERT_OK(ensure("alice", std::nullopt));
+  const auto other = ensure("asmith", std::nullopt);
+  ASSERT_OK(other);
+  ASSERT_OK(merge("asmith", "alice", Renames::OtherHome::beside));
+  const auto after = spec("asmith");
+  ASSERT_OK(after);
+  ASSERT_EQ((*after)["mounts"].size(), 2U);
+  EXPECT_EQ((*after)["mounts"][1]["target"], "/merged/asmith");
+  EXPECT_EQ((*after)["mounts"][1]["access"], "rw");
+  EXPECT_EQ((*after)["mounts"][1]["kind"], "home");
+}
+
+}  // namespace
+}  // namespace homeport::testing
