@@ -45,6 +45,9 @@ class Scenario:
             ("undelete bob", lambda d: self.in_state(d, "bob", "undelete", ("ready", "retired"))),
             ("retire bob again", lambda d: self.in_state(d, "bob", "retire", ("retired",))),
             ("purge bob", self.purge),
+            ("ensure erin", lambda d: self.ok(d.call("PUT", "/v1/homes/erin?wait=20", {"uid": 3006, "gid": 3006}))),
+            ("rename carol", lambda d: self.ok(d.call("POST", "/v1/users/carol/rename", {"name": "charlotte"}))),
+            ("merge erin into alice", self.merge),
             ("set uid of alice", lambda d: self.ok(d.call("POST", "/v1/users/alice/uid", {"uid": 3011, "gid": 3011}))),
             ("pause", lambda d: self.ok(d.call("POST", "/v1/backends/lab/pause", {"text": "for a moment"}))),
             ("resume", lambda d: self.ok(d.call("POST", "/v1/backends/lab/resume"))),
@@ -75,6 +78,11 @@ class Scenario:
             os.chmod(folder, 0o700)
         self.ok(daemon.call("PUT", "/v1/homes/dave?wait=20", {"uid": 3005, "gid": 3005,
                                                               "existing": {"backend": "lab", "path": path}}))
+
+    def merge(self, daemon):
+        answer = daemon.call("POST", "/v1/users/erin/merge", {"into": "alice", "other_home": "retire"})
+        if answer.status != 200:   # done before the crash
+            self.test.assertIn("are one person already", answer.text)
 
     def withdraw(self, daemon):
         answer = daemon.call("DELETE", "/v1/datasets/iris/grants/group/staff")
@@ -119,7 +127,9 @@ class CrashTest(nfs_support.NfsTest):
         self.settle(daemon)
         spaces = daemon.call("GET", "/v1/homes?limit=1000").body["items"]
         ready = [s for s in spaces if s["state"] == "ready"]
-        self.assertEqual(sorted(n for s in ready for n in s["owner"]["names"]), ["alice", "carol", "dave"])
+        self.assertEqual(sorted(s["owner"]["names"] for s in ready), [["alice", "erin"], ["charlotte", "carol"], ["dave"]])
+        retired = [s["backend_name"] for s in spaces if s["state"] == "retired"]
+        self.assertEqual(len(retired), 1, "erin's home is kept")
         live = {s["backend_name"]: s for s in ready if not s["imported"]}
         self.assertEqual([s["path"] for s in ready if s["imported"]], [f"/homes/old-{pool}/dave"])
         disk = self.homes_on_disk(pool)
@@ -133,9 +143,11 @@ class CrashTest(nfs_support.NfsTest):
             self.assertEqual(marker["id"], space["backend_id"])
             self.assertEqual(marker["owner"], space["owner"]["user_key"])
         trash = os.path.join(self.nfs.directories["/homes"], ".homeport", "trash")
-        left = [n for n in (os.listdir(trash) if os.path.isdir(trash) else [])
-                if any(n.startswith(s["backend_name"]) for s in spaces)]
-        self.assertEqual(left, [], "what was purged is gone")
+        purged = daemon.call("GET", "/v1/homes?state=purged").body["items"]
+        known = [s["backend_name"] for s in spaces + purged]
+        left = [n for n in os.listdir(trash) if n.startswith(tuple(known))]
+        self.assertEqual([n for n in left if not n.startswith(retired[0])], [], "what was purged is gone")
+        self.assertEqual(len(left), 1, "what was retired is kept")
         self.assertEqual(daemon.call("GET", "/v1/homes/alice").body["quota"]["limit_bytes"], 12 << 30)
         self.assertTrue(daemon.call("GET", "/v1/audit/verify").body["ok"])
         spec = daemon.call("POST", "/v1/mountspecs", {"hub": "main", "user": "alice"})

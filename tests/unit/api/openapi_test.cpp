@@ -144,6 +144,9 @@ TEST_F(RealAnswersTest, FitTheDescription) {
   const auto token = ask("POST", "/v1/tokens", R"({"scope":"spawner","hub":"main","name":"h","expires":"90d"})", 201);
   ask("POST", "/v1/tokens/" + token["id"].get<std::string>() + "/rotate");
   ask("POST", "/v1/users/alice/uid", R"({"uid":1234,"gid":1234})");
+  ask("POST", "/v1/users/alice/rename", R"({"name":"alice.smith"})");
+  ask("PUT", "/v1/homes/second", R"({"uid":1300,"gid":1300})", 201);
+  ask("POST", "/v1/users/second/merge", R"({"into":"alice","other_home":"retire"})");
   ask("POST", "/v1/homes/bob/retire");
   ask("POST", "/v1/homes/bob/undelete");
   ask("POST", "/v1/homes/bob/retire");

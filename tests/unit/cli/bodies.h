@@ -39,7 +39,8 @@ constexpr const char* kDataset =
 
 constexpr const char* kUser =
     R"j({"user_key":"u-00000000000000aa","realm":"default","names":["alice","alice@example.org"],"uid":1001,
-"gid":1001,"created_at":"2026-11-10T08:00:00Z","revision":1})j";
+"gid":1001,"gids":[6001,6002],"groups":["course-a","staff"],"identity_source":"ldap","merged_into":null,
+"created_at":"2026-11-10T08:00:00Z","revision":1})j";
 
 constexpr const char* kBackend =
     R"j({"name":"filer","kind":"nfs","mode":"manage","state":"ok","paused":false,"pause_text":null,
