@@ -74,7 +74,8 @@ void identify(core::People& people, const core::Caller& caller, core::HomeReques
                                       .user = request.user,
                                       .uid = request.uid,
                                       .gid = request.gid,
-                                      .by_admin = caller.principal.scope != policies::Scope::spawner};
+                                      .by_admin = caller.principal.scope != policies::Scope::spawner,
+                                      .stands = request.existing.has_value()};
   people.identify(caller, question,
                   [request = std::move(request), done = std::move(done)](Result<core::Person> person) mutable {
                     if (!person) return done(std::move(person).error());

@@ -55,8 +55,9 @@ Result<void> check_uid(const Person& person, const std::string& name, std::uint3
   const bool of_request = person.source == "request";
   const auto refuse = [&](const std::string& why, std::string hint) {
     return Error{.code = of_request ? Errc::invalid_argument : Errc::failed_precondition,
-                 .message = (of_request ? "uid " : person.source + " gives " + printable(name, 60) + " uid ") +
-                            std::to_string(*person.uid) + ", which " + why,
+                 .message = of_request ? "uid " + std::to_string(*person.uid) + " " + why
+                                       : person.source + " gives " + printable(name, 60) + " uid " +
+                                             std::to_string(*person.uid) + ", which " + why,
                  .hint = std::move(hint),
                  .pointer = of_request ? "/uid" : ""};
   };
@@ -163,7 +164,7 @@ Result<Person> People::settle(const PersonQuestion& question, const UserPtr& kno
     return kept(*known);
   }
   auto person = std::move(said).value();
-  if (!question.by_admin) HOMEPORT_CHECK(check_uid(person, name, policy_.system_below));
+  if (!question.stands) HOMEPORT_CHECK(check_uid(person, name, policy_.system_below));
   if (known && known->uid && person.uid && *known->uid != *person.uid) {
     auto error = other_uid(name, *known->uid, *person.uid, person.source == "request" ? "the request" : person.source);
     note_held({.realm = question.realm, .user = name, .uid = *person.uid, .why = error.message});

@@ -58,8 +58,8 @@ struct PersonQuestion {
   UserName user;
   std::optional<std::uint32_t> uid{};  // what the request says
   std::optional<std::uint32_t> gid{};
-  // An admin's own word: taken whatever the order says, also below system_below (a home that stands already).
-  bool by_admin = false;
+  bool by_admin = false;  // an admin's own word: taken whatever the order says
+  bool stands = false;    // a home that is there already: its owner may be below system_below
 };
 
 // Threads: every method from any thread.

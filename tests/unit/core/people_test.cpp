@@ -289,14 +289,16 @@ TEST_F(PeopleTest, GroupsOfADirectoryThatIsNoLongerAskedAreForgotten) {
   EXPECT_TRUE(hp().catalog().user_by_name("default", "alice")->groups.empty());
 }
 
-TEST_F(PeopleTest, AnAdminsWordNeedsNoOrder) {
+TEST_F(PeopleTest, AnAdminsWordNeedsNoOrderAndAHomeThatStandsMayBelongToTheSystem) {
   use({from(ldap_)});
-  const core::PersonQuestion question{
-      .realm = "default", .user = *UserName::parse("svc"), .uid = 501, .by_admin = true};
-  const auto person =
-      blocking<core::Person>([&](auto done) { hp().people().identify(caller(), question, std::move(done)); });
-  ASSERT_OK(person);
-  EXPECT_EQ(person->uid, 501U);
+  const auto said = [&](std::uint32_t uid, bool stands) {
+    const core::PersonQuestion question{
+        .realm = "default", .user = *UserName::parse("svc"), .uid = uid, .by_admin = true, .stands = stands};
+    return blocking<core::Person>([&](auto done) { hp().people().identify(caller(), question, std::move(done)); });
+  };
+  EXPECT_EQ(said(5001, false)->uid, 5001U);
+  EXPECT_ERRC(said(501, false), Errc::invalid_argument);
+  EXPECT_EQ(said(501, true)->uid, 501U);
 }
 
 }  // namespace
