@@ -12,6 +12,8 @@ json class_json(const core::ClassSpec& klass) {
           {"layout", klass.layout},
           {"backend", klass.backend.str()},
           {"pool", text_or_null(klass.pool)},
+          {"existing", klass.existing ? json(klass.existing->text()) : json()},
+          {"create", klass.create ? json(*klass.create) : json()},
           {"default_quota_bytes", bytes_json(klass.default_quota)},
           {"max_quota_bytes", bytes_json(klass.max_quota)},
           {"home_target", klass.home_target},

@@ -233,15 +233,20 @@ std::string classes_view(const Json& list, const Look& look, WallTime /*now*/) {
                {"POOL", Align::left, true},
                {"QUOTA", Align::right},
                {"MAX", Align::right},
-               {"IDENTITY"}});
+               {"IDENTITY"},
+               {"EXISTING", Align::left, true},
+               {"CREATE"}});
   for (const auto& item : items_at(list, "items")) {
-    table.add({{text_at(item, "name")},
-               {own(item, "layout")},
-               {own(item, "backend")},
-               {own(item, "pool")},
-               {own_size(item, "default_quota")},
-               {own_size(item, "max_quota")},
-               {own(item, "identity")}});
+    table.add(
+        {{text_at(item, "name")},
+         {own(item, "layout")},
+         {own(item, "backend")},
+         {own(item, "pool")},
+         {own_size(item, "default_quota")},
+         {own_size(item, "max_quota")},
+         {own(item, "identity")},
+         {own(item, "existing")},
+         {item.contains("create") && item["create"].is_boolean() ? (item["create"].get<bool>() ? "yes" : "no") : "-"}});
   }
   return table_or(table, "classes", look);
 }

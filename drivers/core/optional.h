@@ -94,9 +94,18 @@ class Tree {
   virtual std::vector<Result<void>> remove(const OpContext& op, std::span<const Removal> removals) = 0;
 };
 
+// Where the spaces of one pool of layout directory are made.
+struct PoolPlace {
+  std::string pool;
+  AbsolutePath top;            // the whole of what is open to us around it: the export
+  AbsolutePath directory;      // the spaces lie in it; `top` itself, or below it
+  std::string administrative;  // the directory of Homeport's own, right below `top`
+};
 class TreeAccess {
  public:
   virtual ~TreeAccess() = default;
+  // By configuration: no backend call.
+  [[nodiscard]] virtual std::vector<PoolPlace> pool_places() const = 0;
   // An object's live tree, or one snapshot of it.
   virtual Result<std::unique_ptr<Tree>> open_tree(const OpContext& op, const ObjectRef& ref, const MountView& view) = 0;
   // Any directory at or below an export: for previews before anything is imported. Read-only.

@@ -50,6 +50,7 @@ class MemoryDriver final : public StorageDriver,
 
   // A pool's path can be opened too: it shows the live objects as they are at that moment.
   Result<std::unique_ptr<Tree>> open_tree(const OpContext& op, const ObjectRef& ref, const MountView& view) override;
+  [[nodiscard]] std::vector<PoolPlace> pool_places() const override;
   Result<std::unique_ptr<Tree>> open_path(const OpContext& op, const AbsolutePath& path) override;
 
   Result<std::vector<Export>> exports(const OpContext& op) override;

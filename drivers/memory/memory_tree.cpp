@@ -315,6 +315,18 @@ Result<std::unique_ptr<Tree>> MemoryDriver::open_path(const OpContext& op, const
   return memory::make_tree(world_, clock_, opened.volume, opened.root, opened.mode, opened.path);
 }
 
+std::vector<PoolPlace> MemoryDriver::pool_places() const {
+  return world_->with([](const std::unique_ptr<World>& world) {
+    std::vector<PoolPlace> out;
+    for (const auto& [name, pool] : world->pools) {
+      const auto path = AbsolutePath::parse(World::path_of(name, "."));
+      if (pool.config.layout != Layout::directory || !path) continue;
+      out.push_back({.pool = name, .top = *path, .directory = *path, .administrative = ".homeport"});
+    }
+    return out;
+  });
+}
+
 Result<std::vector<Export>> MemoryDriver::exports(const OpContext& op) {
   HOMEPORT_CHECK(still_wanted(op, clock_, "listing exports"));
   return world_->with([](std::unique_ptr<World>& world) -> Result<std::vector<Export>> {

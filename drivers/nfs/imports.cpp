@@ -213,6 +213,14 @@ Result<std::optional<Object>> find_import(const OpContext& op, Backend& backend,
     if (!entry) return std::optional<Object>();
     if (lookup.id && *lookup.id != object_id(entry->attributes)) return std::optional<Object>();
     HOMEPORT_CHECK(must_be_directory(*entry, lookup.path->str()));
+    const bool home = lookup.key && lookup.key->kind() == SpaceKind::home;
+    if (home && entry->attributes.fs != session.root().attributes.fs) {
+      return Error{.code = Errc::failed_precondition,
+                   .message = lookup.path->str() + " is on another filesystem than its export " + below.export_path,
+                   .hint =
+                       "where that one is not mounted, an empty directory would be taken for the home; import it from "
+                       "an export of its own"};
+    }
     MarkerFile marker;
     if (lookup.key) {
       HOMEPORT_TRY(marker, marker_beside(op, backend, site, session, *lookup.key));

@@ -125,6 +125,17 @@ Result<std::unique_ptr<Tree>> NfsDriver::open_tree(const OpContext& op, const Ob
 Result<std::unique_ptr<Tree>> NfsDriver::open_path(const OpContext& op, const AbsolutePath& path) {
   return open_path_tree(op, backend_, path);
 }
+std::vector<PoolPlace> NfsDriver::pool_places() const {
+  std::vector<PoolPlace> out;
+  for (const auto& pool : backend_.config().pools) {
+    auto directory = AbsolutePath::parse(backend_.homes_path(pool));
+    out.push_back({.pool = pool.name,
+                   .top = pool.export_path,
+                   .directory = directory ? std::move(directory).value() : pool.export_path,
+                   .administrative = backend_.config().service.admin_directory});
+  }
+  return out;
+}
 Result<std::vector<Export>> NfsDriver::exports(const OpContext& op) {
   return server_exports(op, backend_);
 }

@@ -25,6 +25,7 @@ class NfsDriver final : public StorageDriver, public TreeAccess, public ExportDi
   Result<PurgeStep> purge(const OpContext& op, const ObjectRef& ref, std::optional<Cursor> from) override;
 
   Result<std::unique_ptr<Tree>> open_tree(const OpContext& op, const ObjectRef& ref, const MountView& view) override;
+  [[nodiscard]] std::vector<PoolPlace> pool_places() const override;
   Result<std::unique_ptr<Tree>> open_path(const OpContext& op, const AbsolutePath& path) override;
 
   Result<std::vector<Export>> exports(const OpContext& op) override;

@@ -19,6 +19,7 @@
 #include "provisioner/core/caller.h"
 #include "provisioner/core/catalog.h"
 #include "provisioner/core/desired.h"
+#include "provisioner/core/home_guard.h"
 
 namespace homeport::core {
 
@@ -42,6 +43,7 @@ class Backend {
   [[nodiscard]] const BackendSpec& spec() const { return spec_; }
   [[nodiscard]] drivers::StorageDriver& driver() { return *driver_; }
   [[nodiscard]] WorkerPool& workers() { return workers_; }
+  [[nodiscard]] HomeGuard& guard() { return guard_; }
   [[nodiscard]] BackendHealth health() const {
     return health_.with([](const BackendHealth& h) { return h; });
   }
@@ -60,6 +62,7 @@ class Backend {
   std::shared_ptr<std::atomic<std::uint64_t>> reachability_changes_;
   std::unique_ptr<drivers::StorageDriver> driver_;
   Guarded<BackendHealth> health_;
+  HomeGuard guard_;
   WorkerPool workers_;  // last: its threads end before the driver goes
 };
 using BackendPtr = std::shared_ptr<Backend>;

@@ -167,6 +167,8 @@ std::optional<ClassSpec> read_class(DocReader& in) {
   ClassSpec klass{.name = name.value_or(unnamed), .backend = backend.value_or(unnamed)};
   klass.layout = in.choice("layout", {"directory", "filesystem"}, "directory");
   klass.pool = in.text("pool", "");
+  klass.existing = in.parsed("existing", &policies::ExistingHomes::parse);
+  if (in.has("create")) klass.create = in.boolean("create", false);
   klass.default_quota = in.optional_bytes("default_quota");
   klass.max_quota = in.optional_bytes("max_quota");
   if (klass.default_quota && klass.max_quota && *klass.default_quota > *klass.max_quota) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "drivers/core/factory.h"
+#include "policies/existing_homes.h"
 #include "provisioner/base/doc_reader.h"
 #include "provisioner/render/mount_spec.h"
 
@@ -38,6 +39,11 @@ struct ClassSpec {
   std::string layout = "directory";
   Slug backend;
   std::string pool{};  // empty: the backend's first writable pool
+  // Looked for at the first login of somebody without a home, and taken over where the owner fits.
+  std::optional<policies::ExistingHomes> existing{};
+  // true: new homes are made whatever else stands there. false: none are made. Left out: with `existing` none; else
+  // only where nothing stands that Homeport does not know (home_guard.h).
+  std::optional<bool> create{};
   std::optional<Bytes> default_quota{};
   std::optional<Bytes> max_quota{};
   std::string home_target = "/home/jovyan";  // where a home appears

@@ -4,6 +4,7 @@
 
 #include "policies/select.h"
 #include "provisioner/base/fault_point.h"
+#include "provisioner/core/home_place.h"
 #include "provisioner/core/space_work.h"
 #include "provisioner/render/quoting.h"
 
@@ -16,9 +17,6 @@ namespace {
 
 constexpr std::uint32_t kNobody = 65534;
 constexpr std::uint32_t kNoUid = 0xFFFFFFFF;
-// Of what stood before us: looked at and snapshotted, not limited and not removed until an admin says so.
-constexpr store::Rights kImportedRights{.read = true, .snapshot = true, .resize = false, .destroy = false};
-
 Error precondition(std::string message, std::string hint) {
   return Error{.code = Errc::failed_precondition, .message = std::move(message), .hint = std::move(hint)};
 }
@@ -38,33 +36,6 @@ Result<void> check_ids(std::uint32_t uid, std::uint32_t gid) {
     }
   }
   return {};
-}
-
-std::string first_pool_of(const Backend& backend, const nlohmann::json& section) {
-  for (const auto& pool : backend.health().pools) {
-    if (pool.writable) return pool.name;
-  }
-  const auto pools = section.find("pools");
-  if (pools != section.end() && pools->is_array() && !pools->empty()) return (*pools)[0].value("name", "");
-  return {};
-}
-
-Result<std::string> pool_for_new_home(const Catalog& catalog, const Backend& backend, const ClassSpec& klass) {
-  const std::string& name = backend.spec().name.str();
-  if (backend.spec().mode == BackendMode::observe) {
-    return precondition("backend " + name + " is in mode observe: no home is made there",
-                        "set mode create or manage, or give this person another class");
-  }
-  if (const auto record = catalog.backend(name); record && record->drained) {
-    return precondition(
-        "backend " + name + " is drained: it takes no new homes",
-        "`homeport backend undrain " + name + "`, or point class " + klass.name.str() + " to another backend");
-  }
-  auto pool = klass.pool.empty() ? first_pool_of(backend, backend.spec().section) : klass.pool;
-  if (pool.empty()) {
-    return precondition("backend " + name + " has no pool to make homes in", "name one under pools: of the backend");
-  }
-  return pool;
 }
 
 std::string home_label(std::string_view realm, std::string_view user_key, std::string_view server) {
@@ -93,8 +64,7 @@ Result<void> check_quota(const ClassSpec& klass, const std::optional<Bytes>& ask
 struct Homes::Decision {
   UserPtr user;  // null: a new person
   ClassPtr klass;
-  BackendPtr backend;
-  std::string pool;
+  HomePlace place;
   Owner owner{Uid{0}, Gid{0}};
   bool assign = false;  // the owner is drawn from the range when the intent is written
   std::optional<Bytes> quota{};
@@ -204,26 +174,13 @@ Result<Homes::Decision> Homes::decide(const HomeRequest& request) const {
   HOMEPORT_CHECK(check_quota(*d.klass, request.quota));
   d.quota = request.quota ? request.quota : d.klass->default_quota;
   if (request.existing) {
-    HOMEPORT_TRY(d.backend, p_.backends.get_serving(request.existing->backend.str()));
-    HOMEPORT_CHECK(check_place(*request.existing));
+    HOMEPORT_TRY(d.place.backend, p_.backends.get_serving(request.existing->backend.str()));
+    HOMEPORT_CHECK(check_nobodys(p_.catalog, request.existing->backend.str(), request.existing->path));
+    d.place.existing = request.existing->path;
     return d;
   }
-  HOMEPORT_TRY(d.backend, p_.backends.get_serving(d.klass->backend.str()));
-  HOMEPORT_TRY(d.pool, pool_for_new_home(p_.catalog, *d.backend, *d.klass));
+  HOMEPORT_TRY(d.place, place_of_home(p_, *d.klass, request));
   return d;
-}
-
-// What is taken over must not be, hold or lie in something that is known already.
-Result<void> Homes::check_place(const HomeRequest::Existing& existing) const {
-  const auto space = p_.catalog.space_around(existing.backend.str(), existing.path);
-  if (!space) return {};
-  const bool same = space->path == existing.path.str();
-  return Error{
-      .code = Errc::already_exists,
-      .message = existing.path.str() + (same ? " is " : " overlaps ") + space_words(*space, p_.catalog) +
-                 (same ? "" : " (" + space->path + ")"),
-      .hint = "two people on one directory could read each other's files; `homeport space show " + space->key + "`",
-      .pointer = "/path"};
 }
 
 Result<SpaceOutcome> Homes::ensure(const Caller& caller, const HomeRequest& request) {
@@ -285,15 +242,17 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
     user.groups = request.person->groups;
   }
   const auto key = SpaceKey::from_random(SpaceKind::home, p_.ids.random64());
+  const auto& place = d.place;
+  const bool import = place.existing && place.pool.empty();  // else a new one is made when nothing stands there
   SpaceRecord space{.key = key.str(),
-                    .backend = d.backend->spec().name.str(),
-                    .layout = request.existing ? "directory" : d.klass->layout,
-                    .pool = d.pool,
-                    .backend_name = request.existing ? request.existing->path.str() : p_.name_prefix + key.str()};
-  if (request.existing) {
+                    .backend = place.backend->spec().name.str(),
+                    .layout = import ? "directory" : d.klass->layout,
+                    .pool = place.pool,
+                    .backend_name = import ? place.existing->str() : p_.name_prefix + key.str()};
+  if (import) {
     space.imported = true;
     space.rights = kImportedRights;
-    space.path = request.existing->path.str();
+    space.path = place.existing->str();
   }
   space.realm = request.realm;
   space.owner = user.key;
@@ -304,7 +263,8 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
   space.gid = d.owner.gid.value;
   space.mode = d.klass->home_mode;
   space.created_at = now;
-  auto op = p_.operations.prepare(request.existing ? "home.import" : "home.ensure", space, caller,
+  const auto* kind = import ? "home.import" : place.existing ? "home.find-or-create" : "home.ensure";
+  auto op = p_.operations.prepare(kind, space, caller,
                                   {{"backend_name", space.backend_name},
                                    {"pool", space.pool},
                                    {"layout", space.layout},
@@ -313,11 +273,12 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
                                    {"quota_bytes", nullptr},
                                    {"class", space.klass}});
   if (d.quota) op.plan["quota_bytes"] = d.quota->count();
-  if (request.existing) op.plan["path"] = request.existing->path.str();
+  if (place.existing) op.plan["path"] = place.existing->str();
+  if (!place.otherwise.message.empty())
+    op.plan["otherwise"] = {{"message", place.otherwise.message}, {"hint", place.otherwise.hint}};
 
   SpaceOutcome outcome{.space = space};
   auto stored_op = op;
-  const auto& caps = d.backend->spec().caps;
   const auto written = p_.store.write("intent", [&](store::WriteTransaction& tx) -> Result<void> {
     auto new_space = space;
     auto new_op = op;
@@ -329,9 +290,7 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
       new_op.plan["uid"] = new_space.uid;
       new_op.plan["gid"] = new_space.gid;
     }
-    if (!request.existing) HOMEPORT_CHECK(count_against_cap(tx, d.backend->spec(), "objects", 1, caps.objects, now));
-    if (d.quota && caps.bytes && !request.existing)
-      HOMEPORT_CHECK(count_against_cap(tx, d.backend->spec(), "bytes", d.quota->count(), caps.bytes->count(), now));
+    if (!place.existing) HOMEPORT_CHECK(count_new_home(tx, place.backend->spec(), space.quota_bytes, now));
     if (!d.user) {
       new_user.created_at = now;
       HOMEPORT_CHECK(store::put(tx, new_user, store::Expect::none()));
@@ -388,7 +347,7 @@ void Homes::preview_ensure(const Caller& caller, const HomeRequest& request,
   // The real key is drawn when the home is made; this one only shows its shape.
   const auto key = SpaceKey::from_random(SpaceKind::home, 0);
   preview.steps.push_back("make a home of class " + d.klass->name.str() + " on backend " + d.klass->backend.str() +
-                          ", pool " + d.pool);
+                          ", pool " + d.place.pool);
   if (d.assign) {
     const auto range = p_.people.policy().assigned.value_or(IdentityPolicy::Range{});
     preview.notes.push_back("the uid is the next free one from " + std::to_string(range.from) + " to " +
@@ -397,20 +356,29 @@ void Homes::preview_ensure(const Caller& caller, const HomeRequest& request,
   preview.notes.push_back("the zeros in the key stand for digits drawn at random when it is done");
   const drivers::CreateSpec spec{
       .layout = drivers::layout_from_name(d.klass->layout).value_or(drivers::Layout::directory),
-      .pool = d.pool,
+      .pool = d.place.pool,
       .key = key,
       .name = p_.name_prefix + key.str(),
       .owner = d.owner,
       .mode = d.klass->home_mode,
       .marker = {.key = key, .id = ""}};
   p_.backends.run<Preview>(
-      d.backend, caller,
-      [spec, preview, backend = d.backend](const OpContext& op) mutable -> Result<Preview> {
+      d.place.backend, caller,
+      [spec, preview, d, this](const OpContext& op) mutable -> Result<Preview> {
+        auto& backend = *d.place.backend;
+        HOMEPORT_TRY(auto found, preview_existing(op, d.place, p_.catalog, d.owner, d.klass->name.str()));
+        if (found) return *std::move(found);
+        if (d.place.existing)
+          preview.notes.push_back("there is no directory " + d.place.existing->str() + " to take over");
+        if (guards_place(*d.klass)) {
+          HOMEPORT_CHECK(
+              check_place_of_homes(op, backend, p_.catalog, *d.klass, d.place.pool, p_.name_prefix, p_.clock.mono()));
+        }
         CallLog calls;
         OpContext dry = op;
         dry.calls = &calls;
         dry.dry_run = true;
-        HOMEPORT_CHECK(backend->driver().create(dry, spec));
+        HOMEPORT_CHECK(backend.driver().create(dry, spec));
         preview.calls = calls.lines();
         return preview;
       },

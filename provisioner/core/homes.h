@@ -101,7 +101,6 @@ class Homes {
   Result<Decision> decide(const HomeRequest& request) const;
   [[nodiscard]] Result<void> decide_owner(const HomeRequest& request, Decision& decision) const;
   [[nodiscard]] Result<void> check_free_uid(const HomeRequest& request, std::uint32_t uid) const;
-  [[nodiscard]] Result<void> check_place(const HomeRequest::Existing& existing) const;
   [[nodiscard]] Result<std::optional<SpaceOutcome>> known_home(const HomeRequest& request) const;
   Result<SpaceOutcome> try_ensure(const Caller& caller, const HomeRequest& request);
   // A wanted change of one space: what every verb of its life has in common.

@@ -1,7 +1,9 @@
 // What each kind of operation does, step by step. Every step is idempotent: after a crash it is simply done again.
+#include <algorithm>
 #include <array>
 
 #include "drivers/core/optional.h"
+#include "provisioner/core/home_place.h"
 #include "provisioner/core/operations.h"
 #include "provisioner/core/space_work.h"
 
@@ -28,7 +30,28 @@ Result<std::string> write_marker(StepContext& c) {
   return std::move(written).error();
 }
 
+// Did an earlier attempt make it?
+Result<bool> stands_under_its_name(StepContext& c) {
+  HOMEPORT_TRY(const auto found, c.driver.find(c.op, {.layout = layout_of(c.space),
+                                                      .pool = c.space.pool,
+                                                      .name = c.operation.plan.value("backend_name", "")}));
+  return found.has_value();
+}
+
+Result<void> check_place(StepContext& c) {
+  const auto klass = c.catalog.klass(c.space.klass);
+  if (!klass || !guards_place(*klass) || !c.space.backend_id.empty()) return {};
+  const auto& name = c.space.backend_name;
+  const auto prefix = std::string_view(name).substr(0, name.size() - std::min(name.size(), c.space.key.size()));
+  auto free = check_place_of_homes(c.op, c.backend, c.catalog, *klass, c.space.pool, prefix, c.clock.mono());
+  if (free || is_transient(free.error().code)) return free;
+  HOMEPORT_TRY(const bool made, stands_under_its_name(c));  // then it is gone on with, whatever came beside it
+  if (made) return {};
+  return free;
+}
+
 Result<std::string> create_step(StepContext& c) {
+  HOMEPORT_CHECK(check_place(c).context(space_words(c.space, c.catalog)));
   HOMEPORT_TRY(auto key, SpaceKey::parse(c.space.key));
   const auto layout = layout_of(c.space);
   const bool quota = c.space.quota_bytes && enforces(quota_class_of(c.driver, layout));
@@ -132,27 +155,64 @@ void set_imported_quota(StepContext& c, const drivers::Object& object) {
   if (limit > 0) c.space.quota_bytes = limit;
 }
 
-Result<std::string> inspect_home_step(StepContext& c) {
-  HOMEPORT_TRY(auto path, AbsolutePath::parse(c.operation.plan.value("path", "")));
-  HOMEPORT_TRY(auto key, SpaceKey::parse(c.space.key));
-  const drivers::Lookup lookup{.layout = layout_of(c.space), .pool = c.space.pool, .path = path, .key = key};
+std::string seen(const StepContext& c, const drivers::Object& found) {
+  return "id " + found.ref.id + ", owner " + std::to_string(c.space.uid) + ":" + std::to_string(c.space.gid);
+}
+
+// Takes what stands at the plan's path over into the record. nullopt: there is nothing.
+Result<std::optional<drivers::Object>> adopt_home(StepContext& c) {
+  HOMEPORT_TRY(const auto path, AbsolutePath::parse(c.operation.plan.value("path", "")));
+  HOMEPORT_TRY(const auto key, SpaceKey::parse(c.space.key));
+  const drivers::Lookup lookup{.layout = drivers::Layout::directory, .pool = {}, .path = path, .key = key};
   HOMEPORT_TRY(auto found, c.driver.find(c.op, lookup).context("import " + path.str()));
-  if (!found) {
-    return Error{.code = Errc::not_found, .message = "there is no directory " + path.str() + " on " + c.space.backend};
-  }
-  if (found->owner.uid.value != c.space.uid) {
-    return Error{.code = Errc::failed_precondition,
-                 .message = path.str() + " belongs to uid " + std::to_string(found->owner.uid.value) + ", not to uid " +
-                            std::to_string(c.space.uid) + " of " + space_words(c.space, c.catalog),
-                 .hint = "import it with the uid it has, or have its owner changed on the server first"};
-  }
+  if (!found) return found;
+  HOMEPORT_CHECK(check_owner(*found, Uid{c.space.uid}, path.str()).context(space_words(c.space, c.catalog)));
   found->ref.imported = true;
+  c.space.imported = true;
+  c.space.rights = kImportedRights;
+  c.space.layout = std::string(drivers::layout_name(found->ref.layout));
   c.space.pool = found->ref.pool;
   c.space.gid = found->owner.gid.value;
   c.space.mode = found->mode;
   set_imported_quota(c, *found);
   HOMEPORT_CHECK(take_over(c.op, c.driver, *found, c.space));
-  return "id " + found->ref.id + ", owner " + std::to_string(c.space.uid) + ":" + std::to_string(c.space.gid);
+  return found;
+}
+
+Result<std::string> inspect_home_step(StepContext& c) {
+  HOMEPORT_TRY(const auto found, adopt_home(c));
+  if (found) return seen(c, *found);
+  HOMEPORT_TRY(const auto path, AbsolutePath::parse(c.operation.plan.value("path", "")));
+  const auto otherwise = c.operation.plan.find("otherwise");
+  if (otherwise != c.operation.plan.end()) {
+    return no_such_home(path, c.space.backend,
+                        {.message = otherwise->value("message", ""), .hint = otherwise->value("hint", "")});
+  }
+  return Error{.code = Errc::not_found, .message = "there is no directory " + path.str() + " on " + c.space.backend};
+}
+
+// The first login of somebody whose home may stand already. What is decided here is written before anything is made.
+Result<std::string> find_home_step(StepContext& c) {
+  HOMEPORT_TRY(const auto path, AbsolutePath::parse(c.operation.plan.value("path", "")));
+  HOMEPORT_CHECK(check_nobodys(c.catalog, c.space.backend, path));
+  HOMEPORT_TRY(const auto found, adopt_home(c));
+  if (found) return seen(c, *found) + ", taken over";
+  const auto& backend = c.backend.spec();
+  c.also_write = [&backend, quota = c.space.quota_bytes, now = c.clock.now()](store::WriteTransaction& tx) {
+    return count_new_home(tx, backend, quota, now);
+  };
+  return "there is no directory " + path.str() + "; a new home is made in pool " + c.space.pool;
+}
+
+Result<std::string> settle_home_step(StepContext& c) {
+  if (c.space.imported) return write_marker(c);
+  HOMEPORT_TRY(const bool made, stands_under_its_name(c));
+  if (!made) {
+    // The directory may have come since the look: then that is the home, and no other is made.
+    HOMEPORT_TRY(const auto found, adopt_home(c));
+    if (found) return write_marker(c);
+  }
+  return create_step(c);
 }
 
 Result<std::string> inspect_step(StepContext& c) {
@@ -178,8 +238,11 @@ Result<std::string> inspect_step(StepContext& c) {
 }  // namespace
 
 const OperationKind& operation_kind(std::string_view name) {
-  static const std::array<OperationKind, 7> kinds{{
+  static const std::array<OperationKind, 8> kinds{{
       {.name = "home.ensure", .steps = {{"create", create_step}}, .success = SpaceState::ready},
+      {.name = "home.find-or-create",
+       .steps = {{"find", find_home_step}, {"settle", settle_home_step}},
+       .success = SpaceState::ready},
       {.name = "space.resize",
        .steps = {{"quota", resize_step}},
        .success = SpaceState::ready,

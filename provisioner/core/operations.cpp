@@ -233,6 +233,7 @@ Result<void> Operations::run_step(OperationRecord& op, SpaceRecord& space, std::
                             .calls = &calls};
     StepContext step_context{.op = context,
                              .clock = clock_,
+                             .backend = backend,
                              .driver = backend.driver(),
                              .backend_mode = backend.spec().mode,
                              .catalog = catalog_,
@@ -246,7 +247,7 @@ Result<void> Operations::run_step(OperationRecord& op, SpaceRecord& space, std::
     }
     if (!seen) return std::move(seen).error();
     backend.note_success(clock_.now());
-    if (!step_context.again) return write_step(op, space, index, *seen);
+    if (!step_context.again) return write_step(op, space, index, *seen, step_context.also_write);
     if (stop.stop_requested()) return Error{.code = Errc::cancelled, .message = "the service is stopping"};
     // A piece is done: its progress is kept, so that a restart does not begin anew.
     op.updated_at = clock_.now();
@@ -267,7 +268,8 @@ Result<void> Operations::put_own(store::WriteTransaction& tx, OperationRecord& o
 }
 
 Result<void> Operations::write_step(OperationRecord& op, SpaceRecord& space, std::size_t index,
-                                    const std::string& detail) {
+                                    const std::string& detail,
+                                    const std::function<Result<void>(store::WriteTransaction&)>& also_write) {
   const auto& kind = operation_kind(op.kind);
   const bool last = index + 1 == op.steps.size();
   const auto now = clock_.now();
@@ -290,6 +292,7 @@ Result<void> Operations::write_step(OperationRecord& op, SpaceRecord& space, std
   HOMEPORT_CHECK(store_.write("step", [&](store::WriteTransaction& tx) -> Result<void> {
     stored_op = next_op;
     stored_space = next_space;
+    if (also_write) HOMEPORT_CHECK(also_write(tx));
     HOMEPORT_CHECK(put_own(tx, stored_op));
     HOMEPORT_CHECK(store::put(tx, stored_space, store::Expect::any()));
     if (last) HOMEPORT_CHECK(tx.append_audit(audit_of(stored_op, "ok", now)));

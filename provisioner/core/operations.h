@@ -30,12 +30,15 @@ namespace homeport::core {
 struct StepContext {
   const OpContext& op;
   Clock& clock;
-  drivers::StorageDriver& driver;
+  Backend& backend;
+  drivers::StorageDriver& driver;  // the backend's
   BackendMode backend_mode;
   const Catalog& catalog;
   store::OperationRecord& operation;
   store::SpaceRecord& space;
   bool again = false;  // set by a step that did a piece and must be called again
+  // Set by a step that ends with a decision: written in the transaction that records the step, which it can refuse.
+  std::function<Result<void>(store::WriteTransaction&)> also_write{};
 };
 using StepFunction = Result<std::string> (*)(StepContext&);  // what was seen, for people
 
@@ -120,7 +123,8 @@ class Operations {
   // Puts our copy over whatever an admin's request (cancel, retry) wrote meanwhile, keeping that request.
   [[nodiscard]] static Result<void> put_own(store::WriteTransaction& tx, store::OperationRecord& op);
   Result<void> write_step(store::OperationRecord& op, store::SpaceRecord& space, std::size_t index,
-                          const std::string& detail);
+                          const std::string& detail,
+                          const std::function<Result<void>(store::WriteTransaction&)>& also_write);
   [[nodiscard]] store::OperationRecord on_failure(store::OperationRecord op, const Error& error, Backend& backend);
   // What an admin asks of an open operation: `change` checks and marks it; then it is written, audited and looked at.
   Result<store::OperationRecord> request(const Caller& caller, const std::string& id, std::string_view action,

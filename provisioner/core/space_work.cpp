@@ -86,6 +86,23 @@ Result<std::string> mount_source_text(drivers::StorageDriver& driver, const Cloc
   return render::source_to_json(to_render(source)).dump();
 }
 
+Result<void> check_owner(const drivers::Object& found, Uid wanted, const std::string& path) {
+  if (found.owner.uid == wanted) return {};
+  return Error{.code = Errc::failed_precondition,
+               .message = path + " belongs to uid " + std::to_string(found.owner.uid.value) + ", not to " +
+                          (wanted == Uid{0} ? "the uid that would be drawn for a new person"
+                                            : "uid " + std::to_string(wanted.value)),
+               .hint = "import it with the uid it has, or have its owner changed on the server first"};
+}
+
+Error no_such_home(const AbsolutePath& path, const std::string& backend, const Error& otherwise) {
+  Error error{.code = Errc::failed_precondition,
+              .message = "there is no directory " + path.str() + " on " + backend,
+              .hint = otherwise.hint};
+  if (!otherwise.message.empty()) error.message += ", and " + otherwise.message;
+  return error;
+}
+
 std::string_view verb_name(Verb verb) {
   switch (verb) {
     case Verb::resize: return "resize";
@@ -183,6 +200,13 @@ Result<void> count_against_cap(store::WriteTransaction& tx, const BackendSpec& b
   }
   counter->value += amount;
   return store::put(tx, *counter);
+}
+
+Result<void> count_new_home(store::WriteTransaction& tx, const BackendSpec& backend,
+                            const std::optional<std::uint64_t>& quota_bytes, WallTime now) {
+  HOMEPORT_CHECK(count_against_cap(tx, backend, "objects", 1, backend.caps.objects, now));
+  if (!quota_bytes || !backend.caps.bytes) return {};
+  return count_against_cap(tx, backend, "bytes", *quota_bytes, backend.caps.bytes->count(), now);
 }
 
 }  // namespace homeport::core

@@ -23,6 +23,12 @@ Result<void> take_over(const OpContext& op, drivers::StorageDriver& driver, cons
 // All off for a layout that the driver does not have.
 [[nodiscard]] drivers::Capabilities capabilities_of(const drivers::StorageDriver& driver, drivers::Layout layout);
 [[nodiscard]] drivers::QuotaClass quota_class_of(const drivers::StorageDriver& driver, drivers::Layout layout);
+// Of what stood before us: looked at and snapshotted, not limited and not removed until an admin says so.
+inline constexpr store::Rights kImportedRights{.read = true, .snapshot = true, .resize = false, .destroy = false};
+// A home is only taken over by whom it belongs to. Errors: failed_precondition.
+[[nodiscard]] Result<void> check_owner(const drivers::Object& found, Uid wanted, const std::string& path);
+// Nothing stands at `path`, and for the reason `otherwise` no new home is made.
+[[nodiscard]] Error no_such_home(const AbsolutePath& path, const std::string& backend, const Error& otherwise);
 [[nodiscard]] drivers::Layout layout_of(const store::SpaceRecord& space);
 
 // Somebody else may make the same person or home, take the uid or change the space between a look and its write: then
@@ -48,6 +54,9 @@ enum class Verb { resize, retire, undelete, purge, release };
 // Counts against a daily cap inside the transaction that writes the intent. Errors: out_of_capacity.
 Result<void> count_against_cap(store::WriteTransaction& tx, const BackendSpec& backend, std::string_view what,
                                std::uint64_t amount, std::optional<std::uint64_t> cap, WallTime now);
+// The same for a home that is to be made: one object, and what its quota promises.
+Result<void> count_new_home(store::WriteTransaction& tx, const BackendSpec& backend,
+                            const std::optional<std::uint64_t>& quota_bytes, WallTime now);
 [[nodiscard]] std::string cap_counter_name(std::string_view backend, std::string_view what, WallTime now);
 // "alice's home", "dataset imagenet": for messages.
 [[nodiscard]] std::string space_words(const store::SpaceRecord& space, const Catalog& catalog);

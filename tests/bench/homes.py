@@ -40,8 +40,9 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import http_floor
 
-# What a connection and the periodic look at a backend need: not for a home.
-BESIDES = {"NULL", "FSINFO", "FSSTAT", "GETATTR", "ACCESS"}
+# What a connection, the periodic look at a backend and the look for directories beside the homes (before the first home,
+# then once a minute) need: not for a home.
+BESIDES = {"NULL", "FSINFO", "FSSTAT", "GETATTR", "ACCESS", "READDIRPLUS"}
 PROCEDURES = ("NULL GETATTR SETATTR LOOKUP ACCESS READLINK READ WRITE CREATE MKDIR SYMLINK MKNOD REMOVE RMDIR RENAME LINK "
               "READDIR READDIRPLUS FSSTAT FSINFO PATHCONF COMMIT").split()  # RFC 1813, in the order of their numbers
 COMPARED = 40    # homes made through the proxy

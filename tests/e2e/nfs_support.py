@@ -33,8 +33,9 @@ class NfsServer:
         self.process.stdout.close()
 
 
-def config(server, pool_directory, more=""):
-    """A configuration with one nfs backend "lab" whose homes lie in /homes/POOL_DIRECTORY; /data can be imported."""
+def config(server, pool_directory, more="", classes="", std=""):
+    """A configuration with one nfs backend "lab" whose homes lie in /homes/POOL_DIRECTORY; /data can be imported.
+    more: further backends; classes: further classes; std: further members of the class std that everybody has."""
     return f"""\
 log: {{level: debug}}
 lease: {{length: 5s}}
@@ -46,8 +47,8 @@ desired:
     client: {{version: "3", port: {server.port}, mount_port: {server.mount_port}}}
     pools: [{{name: homes, export: /homes, directory: {pool_directory}}}]
 {more}  classes:
-  - {{name: std, backend: lab, default_quota: 10GiB, max_quota: 50GiB}}
-  rules:
+  - {{name: std, backend: lab, default_quota: 10GiB, max_quota: 50GiB{std}}}
+{classes}  rules:
   - {{name: all, match: {{everyone: true}}, class: std}}
 """
 

@@ -36,6 +36,8 @@ class Scenario:
             ("ensure bob", lambda d: self.ok(d.call("PUT", "/v1/homes/bob?wait=20", {"uid": 3002, "gid": 3002}))),
             ("login of carol", lambda d: self.ok(d.call("POST", "/v1/mountspecs?wait=20", spawn))),
             ("take over dave", self.take_over),
+            ("first login of gina, whose home stands", lambda d: self.first_login(d, "gina", 3016)),
+            ("first login of frank, whose home does not", lambda d: self.first_login(d, "frank", 3017)),
             ("resize alice", lambda d: self.ok(d.call("PATCH", "/v1/homes/alice?wait=20", {"quota": "12GiB"}))),
             ("import", lambda d: self.ok(d.call("PUT", "/v1/datasets/iris?wait=20", {"backend": "lab", "path": "/data/iris"}))),
             ("grant", lambda d: self.ok(d.call("POST", "/v1/datasets/iris/grants",
@@ -70,12 +72,7 @@ class Scenario:
 
     def take_over(self, daemon):
         """A home that stood before Homeport; the directory is made once per pool."""
-        path = f"/homes/old-{self.pool}/dave"
-        folder = self.test.nfs.directories["/homes"] + path.removeprefix("/homes")
-        if not os.path.isdir(folder):
-            os.makedirs(folder)
-            os.chown(folder, 3005, 3005)
-            os.chmod(folder, 0o700)
+        path = self.old_home("dave", 3005)
         self.ok(daemon.call("PUT", "/v1/homes/dave?wait=20", {"uid": 3005, "gid": 3005,
                                                               "existing": {"backend": "lab", "path": path}}))
 
@@ -83,6 +80,21 @@ class Scenario:
         answer = daemon.call("POST", "/v1/users/erin/merge", {"into": "alice", "other_home": "retire"})
         if answer.status != 200:   # done before the crash
             self.test.assertIn("are one person already", answer.text)
+
+    def old_home(self, user, uid):
+        path = f"/old/{self.pool}/{user}"
+        folder = self.test.nfs.directories["/old"] + path.removeprefix("/old")
+        if not os.path.isdir(folder):
+            os.makedirs(folder)
+            os.chown(folder, uid, uid)
+            os.chmod(folder, 0o700)
+        return path
+
+    def first_login(self, daemon, user, uid):
+        """The class takes homes over where they stand, and makes them where they do not."""
+        if user == "gina":
+            self.old_home(user, uid)
+        self.ok(daemon.call("PUT", f"/v1/homes/{user}?wait=20", {"uid": uid, "gid": uid, "class": "old"}))
 
     def withdraw(self, daemon):
         answer = daemon.call("DELETE", "/v1/datasets/iris/grants/group/staff")
@@ -97,7 +109,14 @@ class Scenario:
         self.test.assertIn(answer.status, (200, 404), answer)
 
 
+def config(server, pool):
+    old = f'  - {{name: old, backend: lab, existing: "/old/{pool}/{{user}}", create: true}}\n'
+    return nfs_support.config(server, pool, classes=old)
+
+
 class CrashTest(nfs_support.NfsTest):
+    exports = ("/homes", "/data:ro", "/old")
+
     def run_steps(self, daemon, steps, start=0):
         """The index of the first step not done; len(steps) when all are."""
         for i in range(start, len(steps)):
@@ -127,11 +146,11 @@ class CrashTest(nfs_support.NfsTest):
         self.settle(daemon)
         spaces = daemon.call("GET", "/v1/homes?limit=1000").body["items"]
         ready = [s for s in spaces if s["state"] == "ready"]
-        self.assertEqual(sorted(s["owner"]["names"] for s in ready), [["alice", "erin"], ["charlotte", "carol"], ["dave"]])
+        self.assertEqual(sorted(s["owner"]["names"] for s in ready), [["alice", "erin"], ["charlotte", "carol"], ["dave"], ["frank"], ["gina"]])
         retired = [s["backend_name"] for s in spaces if s["state"] == "retired"]
         self.assertEqual(len(retired), 1, "erin's home is kept")
         live = {s["backend_name"]: s for s in ready if not s["imported"]}
-        self.assertEqual([s["path"] for s in ready if s["imported"]], [f"/homes/old-{pool}/dave"])
+        self.assertEqual(sorted(s["path"] for s in ready if s["imported"]), [f"/old/{pool}/dave", f"/old/{pool}/gina"])
         disk = self.homes_on_disk(pool)
         self.assertEqual(sorted(disk), sorted(live), "one directory per home, and none besides")
         for name, (uid, gid, mode) in disk.items():
@@ -157,7 +176,7 @@ class CrashTest(nfs_support.NfsTest):
     def trace(self):
         pool = "trace"
         file = self.path("trace")
-        daemon = self.start_daemon(nfs_support.config(self.nfs, pool), state="trace-state", env={"HOMEPORT_FAULT_TRACE": file})
+        daemon = self.start_daemon(config(self.nfs, pool), state="trace-state", env={"HOMEPORT_FAULT_TRACE": file})
         steps = Scenario(self, pool).steps()
         self.assertEqual(self.run_steps(daemon, steps), len(steps))
         self.check_end(daemon, pool)
@@ -169,9 +188,9 @@ class CrashTest(nfs_support.NfsTest):
         """Dies at the point, comes back, goes on, ends right. False: the point was not passed this time."""
         pool = f"pool{number}"
         state = f"state{number}"
-        config = nfs_support.config(self.nfs, pool)
+        document = config(self.nfs, pool)
         steps = Scenario(self, pool).steps()
-        daemon = self.start_daemon(config, state=state, env={"HOMEPORT_FAULT_POINT": point}, ready=False)
+        daemon = self.start_daemon(document, state=state, env={"HOMEPORT_FAULT_POINT": point}, ready=False)
         at = 0
         try:
             daemon.wait_ready()
@@ -184,7 +203,7 @@ class CrashTest(nfs_support.NfsTest):
             except subprocess.TimeoutExpired:
                 raise AssertionError("homeportd lives, but does not answer") from None
         died = daemon.process.wait(support.PATIENCE) == -9
-        again = self.start_daemon(config, state=state)
+        again = self.start_daemon(document, state=state)
         self.assertEqual(self.run_steps(again, steps, at), len(steps))
         self.check_end(again, pool)
         again.stop()

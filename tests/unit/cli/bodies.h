@@ -101,7 +101,7 @@ constexpr const char* kTokens =
 "expires_at":null,"revoked":true}],"next":null})j";
 
 constexpr const char* kClasses = R"j({"items":[{"name":"standard","layout":"directory","backend":"filer","pool":null,
-"default_quota_bytes":21474836480,"max_quota_bytes":107374182400,"identity":"native","provenance":"config"}],"next":null})j";
+"default_quota_bytes":21474836480,"max_quota_bytes":107374182400,"identity":"native","existing":"/export/home/{user}","create":true,"provenance":"config"}],"next":null})j";
 
 constexpr const char* kRules =
     R"j({"items":[{"name":"biologists","users":[],"groups":["biology","bioinformatics"],"hubs":["lab"],
