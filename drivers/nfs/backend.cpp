@@ -41,12 +41,16 @@ DriverInfo Backend::describe(std::uint64_t generation, bool known, const std::op
                         ": homes cannot be owned by their users, and neither the trash nor the markers are root-only");
   }
   DriverInfo info{.kind = "nfs", .address = config_.service.server};
-  info.management_is_data = config_.client.server == config_.service.server;
+  // On the server's own host files are reached without the NFS service that we ask.
+  info.management_is_data = !config_.client.local && config_.client.server == config_.service.server;
   info.generation = generation;
   info.known = known;
   info.max_parallel_calls = config_.service.connections;
   info.layouts.emplace(Layout::directory, std::move(can));
-  info.facts.emplace("protocol", "NFSv3 (administration), NFSv" + config_.client.version + " (clients)");
+  info.facts.emplace(
+      "protocol",
+      "NFSv3 (administration), " + (config_.client.local ? "binds on host " + config_.client.local->host + " (clients)"
+                                                         : "NFSv" + config_.client.version + " (clients)"));
   if (squashed) info.facts.emplace("squash", "all to uid " + std::to_string(squashed->uid.value));
   return info;
 }

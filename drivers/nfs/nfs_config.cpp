@@ -25,9 +25,9 @@ bool is_host(std::string_view text) {
   });
 }
 
-void check_host(DocReader& in, const std::string& host) {
+void check_host(DocReader& in, std::string_view member, const std::string& host) {
   if (is_host(host)) return;
-  in.problem("server", "'" + printable(host, 60) + "' is not a host name or address",
+  in.problem(member, "'" + printable(host, 60) + "' is not a host name or address",
              "write a name or an address alone, IPv6 without brackets; ports have members of their own");
 }
 
@@ -54,7 +54,7 @@ ServiceConfig read_service(DocReader& section) {
   }
   DocReader in = section.object("service");
   service.server = in.text("server");
-  if (!service.server.empty()) check_host(in, service.server);
+  if (!service.server.empty()) check_host(in, "server", service.server);
   service.nfs_port = read_port(in, "nfs_port");
   service.mount_port = read_port(in, "mount_port");
   service.admin_directory = in.text("admin_directory", service.admin_directory);
@@ -73,11 +73,37 @@ ServiceConfig read_service(DocReader& section) {
   return service;
 }
 
+std::optional<LocalClient> read_local(DocReader& client) {
+  if (!client.has("local")) return std::nullopt;
+  for (const char* member : {"server", "version", "port", "mount_port", "path_prefix"}) {
+    if (!client.has(member)) continue;
+    client.problem(member,
+                   "has no meaning with local: notebooks on the server's own host mount nothing over the network",
+                   "leave it out");
+  }
+  DocReader in = client.object("local");
+  LocalClient local{.host = in.text("host")};
+  if (!local.host.empty()) check_host(in, "host", local.host);
+  for (auto& item : in.objects("paths")) {
+    const auto from = item.required("export", &AbsolutePath::parse);
+    const auto to = item.required("path", &AbsolutePath::parse);
+    item.finish();
+    if (!from || !to) continue;
+    if (to->str() == "/") item.problem("path", "is the host's root", "name the directory that is exported");
+    const auto same = [&](const auto& other) { return other.export_path == *from; };
+    if (std::ranges::any_of(local.paths, same)) item.problem("export", "'" + from->str() + "' stands there twice");
+    local.paths.push_back({.export_path = *from, .path = *to});
+  }
+  in.finish();
+  return local;
+}
+
 ClientConfig read_client(DocReader& section, const ServiceConfig& service) {
   ClientConfig client;
   DocReader in = section.object("client");
+  client.local = read_local(in);
   client.server = in.text("server", service.server);
-  if (in.has("server")) check_host(in, client.server);
+  if (in.has("server")) check_host(in, "server", client.server);
   client.version = in.choice("version", {kNfsVersions.begin(), kNfsVersions.end()}, client.version);
   // Clients that use our own address use our own ports, unless told otherwise.
   const bool same = client.server == service.server;
@@ -135,6 +161,18 @@ SquashConfig read_squash(DocReader& section) {
 }
 
 }  // namespace
+
+std::string LocalClient::path_of(const std::string& path) const {
+  const Path* best = nullptr;
+  const auto whole = AbsolutePath::parse(path);
+  for (const auto& known : paths) {
+    if (!whole || !known.export_path.contains(*whole)) continue;
+    if (best == nullptr || best->export_path.str().size() < known.export_path.str().size()) best = &known;
+  }
+  if (best == nullptr) return path;
+  const auto& above = best->export_path.str();
+  return best->path.str() + (above == "/" ? (path == "/" ? "" : path) : path.substr(above.size()));
+}
 
 NfsConfig read_nfs_config(DocReader& section) {
   NfsConfig config;

@@ -2,8 +2,8 @@
 //
 //   service: {server: 10.0.0.9, nfs_port: 2049, mount_port: 20048, admin_directory: .homeport, timeout: 10s,
 //   connections: 8} client:  {server: nas.example.org, version: "4.1", port: 2049, mount_port: 20048, path_prefix:
-//   /pseudo} pools:   [{name: homes, export: /export/homes, directory: homes}] squash:  none | all, with squash_uid and
-//   squash_gid
+//   /pseudo} or client: {local: {host: nas1, paths: [{export: /export, path: /srv/export}]}} pools:   [{name: homes,
+//   export: /export/homes, directory: homes}] squash:  none | all, with squash_uid and squash_gid
 #pragma once
 
 #include <chrono>
@@ -30,8 +30,22 @@ struct ServiceConfig {
   std::uint32_t connections = 8;              // at once, per export
 };
 
+// Notebooks run on the server itself: they get directories of it as binds and mount nothing over the network. An export
+// lies at the path of its own name unless `paths` says otherwise.
+struct LocalClient {
+  struct Path {
+    AbsolutePath export_path;
+    AbsolutePath path;
+  };
+  std::string host;
+  std::vector<Path> paths{};
+  // Where what the server exports as `path` lies on the host.
+  [[nodiscard]] std::string path_of(const std::string& path) const;
+};
+
 // What notebooks mount.
 struct ClientConfig {
+  std::optional<LocalClient> local{};  // then nothing below has a meaning
   std::string server{};
   std::string version = "4.1";
   std::optional<std::uint16_t> port{};

@@ -112,6 +112,7 @@ Result<MountSource> NfsDriver::mount_source(const OpContext& /*op*/, const Objec
     HOMEPORT_TRY(const Site* site, backend_.pool_site(ref.layout, ref.pool));
     path = Backend::join(backend_.homes_path(*site->pool), ref.name);
   }
+  if (client.local) return MountSource(LocalSource{.host = client.local->host, .path = client.local->path_of(path)});
   NfsSource source{.server = client.server, .path = client.path_prefix + path, .version = version, .fs_id = ref.id};
   source.port = client.port;
   if (version == "3") source.mount_port = client.mount_port;

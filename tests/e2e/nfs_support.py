@@ -79,8 +79,8 @@ class NfsTest(support.E2ETest):
             found[name] = (status.st_uid, status.st_gid, status.st_mode & 0o7777)
         return found
 
-    def markers_on_disk(self):
-        folder = os.path.join(self.nfs.directories["/homes"], ".homeport", "markers")
+    def markers_on_disk(self, export="/homes"):
+        folder = os.path.join(self.nfs.directories[export], ".homeport", "markers")
         found = {}
         for name in os.listdir(folder) if os.path.isdir(folder) else []:
             if name.endswith(".json"):

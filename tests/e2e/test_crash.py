@@ -155,7 +155,7 @@ class CrashTest(nfs_support.NfsTest):
         self.assertEqual(sorted(disk), sorted(live), "one directory per home, and none besides")
         for name, (uid, gid, mode) in disk.items():
             self.assertEqual((uid, gid, mode), (live[name]["uid"], live[name]["gid"], 0o700))
-        markers = self.markers_on_disk()
+        markers = {**self.markers_on_disk(), **self.markers_on_disk("/old")}
         for space in ready:
             marker = markers.get(space["key"])
             self.assertIsNotNone(marker, f"marker of {space['key']}")

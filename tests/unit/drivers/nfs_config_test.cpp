@@ -67,6 +67,30 @@ INSTANTIATE_TEST_SUITE_P(
              {"/client/version: '4.0' is not known"}},
         Case{"versionFour", R"({"service": {"server": "nas"}, "client": {"version": "4"}})", {"/client/version"}},
         Case{"versionThree", R"({"service": {"server": "nas"}, "client": {"version": "3"}})", {}},
+        Case{"local", R"({"service": {"server": "nas"}, "client": {"local": {"host": "nas"}}})", {}},
+        Case{"localPaths",
+             R"({"service": {"server": "nas"}, "client": {"local": {"host": "nas",
+                 "paths": [{"export": "/a", "path": "/srv/a"}, {"export": "/a/b", "path": "/srv/b"}]}}})",
+             {}},
+        Case{"localWithoutHost", R"({"service": {"server": "nas"}, "client": {"local": {}}})", {"'host' is missing"}},
+        Case{"localHostIsAnUrl",
+             R"({"service": {"server": "nas"}, "client": {"local": {"host": "a b"}}})",
+             {"/client/local/host"}},
+        Case{"localAndAServer",
+             R"({"service": {"server": "nas"}, "client": {"version": "3", "server": "nas", "local": {"host": "nas"}}})",
+             {"/client/server: has no meaning with local", "/client/version: has no meaning with local"}},
+        Case{"localPathTwice",
+             R"({"service": {"server": "nas"}, "client": {"local": {"host": "nas",
+                 "paths": [{"export": "/a", "path": "/x"}, {"export": "/a", "path": "/y"}]}}})",
+             {"stands there twice"}},
+        Case{
+            "localPathIsTheRoot",
+            R"({"service": {"server": "nas"}, "client": {"local": {"host": "nas", "paths": [{"export": "/a", "path": "/"}]}}})",
+            {"is the host's root"}},
+        Case{"localPathGoesUp",
+             R"({"service": {"server": "nas"}, "client": {"local": {"host": "nas",
+                 "paths": [{"export": "/a", "path": "/srv/../etc"}]}}})",
+             {"/client/local/paths/0/path"}},
         Case{"prefixNotAbsolute",
              R"({"service": {"server": "nas"}, "client": {"path_prefix": "pseudo"}})",
              {"/client/path_prefix"}},
@@ -146,6 +170,20 @@ TEST(ConnectBackOff, GrowsAndEnds) {
   EXPECT_EQ(connect_back_off(1), milliseconds(50));
   EXPECT_EQ(connect_back_off(3), milliseconds(200));
   EXPECT_EQ(connect_back_off(4'000'000'000U), milliseconds(2000));
+}
+
+TEST(LocalClientTest, TheLongestExportDecidesWhereAPathLies) {
+  const auto path = [](const char* text) { return AbsolutePath::parse(text).value(); };
+  const LocalClient local{.host = "nas",
+                          .paths = {{.export_path = path("/a"), .path = path("/srv/a")},
+                                    {.export_path = path("/a/b"), .path = path("/disk")}}};
+  EXPECT_EQ(local.path_of("/a/x"), "/srv/a/x");
+  EXPECT_EQ(local.path_of("/a"), "/srv/a");
+  EXPECT_EQ(local.path_of("/a/b/c"), "/disk/c");
+  EXPECT_EQ(local.path_of("/ab/c"), "/ab/c") << "not below /a";
+  const LocalClient whole{.host = "nas", .paths = {{.export_path = path("/"), .path = path("/srv")}}};
+  EXPECT_EQ(whole.path_of("/a"), "/srv/a");
+  EXPECT_EQ(whole.path_of("/"), "/srv");
 }
 
 }  // namespace
