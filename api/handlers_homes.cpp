@@ -181,7 +181,7 @@ void plan_import(const CallPtr& call) {
     caller.deadline = call->api.parts().clock.mono() + wait;
     call->api.core().plan_fleet(caller, wanted, [call](Result<core::FleetPlan> plan) {
       if (!plan) return call->fail(plan.error());
-      call->reply_json(200, fleet_plan_json(*plan));
+      call->reply(json_response(200, fleet_plan_text(*plan)));
     });
     return {};
   });

@@ -1,5 +1,7 @@
 #include "api/wire_home.h"
 
+#include <algorithm>
+
 #include "api/wire_common.h"
 
 namespace homeport::api {
@@ -131,25 +133,48 @@ core::FleetRequest read_fleet_request(DocReader& in) {
   return out;
 }
 
-nlohmann::json fleet_plan_json(const core::FleetPlan& plan) {
-  nlohmann::json entries = nlohmann::json::array();
-  for (const auto& entry : plan.entries) {
-    entries.push_back({{"path", entry.path},
-                       {"user", text_or_null(entry.user)},
-                       {"uid", entry.uid},
-                       {"gid", entry.gid},
-                       {"mode", mode_text(entry.mode)},
-                       {"class", text_or_null(entry.klass)},
-                       {"quota_bytes", bytes_json(entry.quota)},
-                       {"verdict", core::fleet_verdict_name(entry.verdict)},
-                       {"reason", text_or_null(entry.reason)},
-                       {"why", text_or_null(entry.why)}});
+namespace {
+
+void append_text(std::string& out, std::string_view name, std::string_view text, std::string_view nothing = "null") {
+  out.append(name);
+  const bool plain =
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; });
+  if (text.empty()) {
+    out.append(nothing);
+  } else if (plain) {
+    out.append("\"").append(text).append("\"");
+  } else {
+    out.append(dump(nlohmann::json(text)));
   }
+}
+
+}  // namespace
+
+// Written as text: a document of objects for each of thousands of homes would cost more than looking at them did.
+std::string fleet_plan_text(const core::FleetPlan& plan) {
   nlohmann::json summary;
   for (const auto verdict : {core::FleetVerdict::import, core::FleetVerdict::known, core::FleetVerdict::unmatched,
                              core::FleetVerdict::refused})
     summary[std::string(core::fleet_verdict_name(verdict))] = plan.count(verdict);
-  return {{"summary", std::move(summary)}, {"entries", std::move(entries)}};
+  std::string out;
+  out.reserve(64 + plan.entries.size() * 200);
+  out.append(R"({"summary":)").append(summary.dump()).append(R"(,"entries":[)");
+  for (const auto& entry : plan.entries) {
+    if (&entry != &plan.entries.front()) out.push_back(',');
+    append_text(out, R"({"path":)", entry.path, R"("")");
+    append_text(out, R"(,"user":)", entry.user);
+    out.append(R"(,"uid":)").append(std::to_string(entry.uid));
+    out.append(R"(,"gid":)").append(std::to_string(entry.gid));
+    append_text(out, R"(,"mode":)", mode_text(entry.mode));
+    append_text(out, R"(,"class":)", entry.klass);
+    out.append(R"(,"quota_bytes":)").append(entry.quota ? std::to_string(entry.quota->count()) : "null");
+    append_text(out, R"(,"verdict":)", core::fleet_verdict_name(entry.verdict));
+    append_text(out, R"(,"reason":)", entry.reason);
+    append_text(out, R"(,"why":)", entry.why);
+    out.push_back('}');
+  }
+  out.append("]}");
+  return out;
 }
 
 }  // namespace homeport::api

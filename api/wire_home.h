@@ -41,6 +41,6 @@ void identify(core::People& people, const core::Caller& caller, core::HomeReques
 
 // The body of a look at a base of homes.
 [[nodiscard]] core::FleetRequest read_fleet_request(DocReader& in);
-[[nodiscard]] nlohmann::json fleet_plan_json(const core::FleetPlan& plan);
+[[nodiscard]] std::string fleet_plan_text(const core::FleetPlan& plan);
 
 }  // namespace homeport::api

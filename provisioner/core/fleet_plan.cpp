@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory_resource>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -15,11 +16,12 @@ namespace {
 constexpr std::size_t kDirectoriesAtOnce = 32;
 constexpr std::size_t kMostEntries = 200'000;
 constexpr std::string_view kAdministrative = ".homeport";
+constexpr int kOne = 1;
+constexpr int kSeveral = 2;
 
 struct Found {
   std::string path;
-  std::vector<std::string> components;  // below the base
-  std::optional<drivers::EntryAttributes> attributes{};
+  drivers::EntryAttributes attributes{};
 };
 
 struct Directory {
@@ -27,6 +29,22 @@ struct Directory {
   std::vector<std::string> components;
   std::optional<drivers::Cursor> from{};
 };
+
+// The components of `path` below `base`, into what the one before left.
+void split_below(const AbsolutePath& base, std::string_view path, std::vector<std::string>& components) {
+  std::size_t used = 0;
+  for (auto at = base.str() == "/" ? 1 : base.str().size() + 1; at <= path.size();) {
+    const auto end = std::min(path.find('/', at), path.size());
+    if (used == components.size()) components.emplace_back();
+    components[used++].assign(path.substr(at, end - at));
+    at = end + 1;
+  }
+  components.resize(used);
+}
+
+std::string last_component(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 std::string joined(const AbsolutePath& base, const std::vector<std::string>& components) {
   std::string out = base.str() == "/" ? "" : base.str();
@@ -44,6 +62,7 @@ Result<std::vector<Found>> list_below(const OpContext& op, drivers::Tree& tree, 
                                       std::size_t depth,
                                       const std::function<bool(const std::vector<std::string>&)>& enter) {
   std::vector<Found> out;
+  const auto fs = tree.root().attributes.fs;
   std::vector<Directory> waiting{{.node = tree.root().node, .components = {}}};
   while (!waiting.empty()) {
     const auto n = static_cast<std::ptrdiff_t>(std::min(kDirectoriesAtOnce, waiting.size()));
@@ -56,26 +75,42 @@ Result<std::vector<Found>> list_below(const OpContext& op, drivers::Tree& tree, 
       HOMEPORT_CHECK(as_status(pages[i]).context("list " + joined(base, batch[i].components)));
       if (pages[i]->next)
         waiting.push_back({.node = batch[i].node, .components = batch[i].components, .from = pages[i]->next});
+      const auto& above = batch[i].components;
+      const auto prefix = joined(base, above) + "/";
       for (auto& entry : pages[i]->entries) {
-        auto components = batch[i].components;
-        components.push_back(std::move(entry.name));
-        if (components.size() == 1 && components.front() == kAdministrative) continue;
-        const bool deeper = components.size() < depth && entry.attributes.type == drivers::EntryType::directory &&
-                            entry.attributes.fs == tree.root().attributes.fs && enter(components);
-        if (deeper) {
-          waiting.push_back({.node = entry.node, .components = std::move(components)});
-          continue;
+        if (above.empty() && entry.name == kAdministrative) continue;
+        const bool may_enter = above.size() + 1 < depth && entry.attributes.type == drivers::EntryType::directory &&
+                               entry.attributes.fs == fs;
+        if (may_enter) {
+          auto components = above;
+          components.push_back(entry.name);
+          if (enter(components)) {
+            waiting.push_back({.node = entry.node, .components = std::move(components)});
+            continue;
+          }
         }
         if (out.size() >= kMostEntries) {
           return Error{.code = Errc::too_large,
                        .message = base.str() + " holds more than 200,000 entries",
                        .hint = "import it in parts: a deeper base, or a map"};
         }
-        out.push_back({.path = joined(base, components), .components = components, .attributes = entry.attributes});
+        out.push_back({.path = prefix + entry.name, .attributes = entry.attributes});
       }
     }
   }
-  std::sort(out.begin(), out.end(), [](const Found& a, const Found& b) { return a.path < b.path; });
+  return out;
+}
+
+// The order of the paths, without moving what is large.
+std::vector<std::uint32_t> order_of(const std::vector<Found>& found, std::size_t same) {
+  std::vector<std::pair<std::string_view, std::uint32_t>> order;  // all paths are the same up to `same`
+  order.reserve(found.size());
+  for (const auto& one : found)
+    order.emplace_back(std::string_view(one.path).substr(same), static_cast<std::uint32_t>(order.size()));
+  std::sort(order.begin(), order.end());
+  std::vector<std::uint32_t> out;
+  out.reserve(order.size());
+  for (const auto& [path, index] : order) out.push_back(index);
   return out;
 }
 
@@ -87,16 +122,22 @@ class Planner {
   Result<FleetPlan> by_pattern(const OpContext& op, drivers::TreeAccess& trees) {
     const auto& pattern = *request_.pattern;
     HOMEPORT_TRY(const auto tree, trees.open_path(op, request_.base).context("open " + request_.base.str()));
-    HOMEPORT_TRY(const auto found,
+    HOMEPORT_TRY(auto found,
                  list_below(op, *tree, request_.base, pattern.depth(), [&](const std::vector<std::string>& components) {
                    return pattern.fits(components.size() - 1, components.back());
                  }));
     std::unordered_map<std::string, std::string> hashed;
     const auto learn = [&](const std::string& name) { hashed.emplace(encode_name(pattern.encoding(), name), name); };
-    for (const auto& user : catalog_.users())
+    const auto people = catalog_.users();
+    for (const auto& user : people)
       for (const auto& name : catalog_.names_of(user->key)) learn(name);
+    nobody_known_ = people.empty();
     for (const auto& name : request_.names) learn(name);
-    for (const auto& one : found) plan_.entries.push_back(entry_by_pattern(pattern, hashed, one, tree->root()));
+    plan_.entries.reserve(found.size());
+    const auto root = tree->root();
+    for (const auto index : order_of(found, request_.base.str().size()))
+      plan_.entries.push_back(entry_by_pattern(pattern, hashed, std::move(found[index]), root));
+    base_is_free_ = !catalog_.space_around(request_.backend.str(), request_.base);
     return finish();
   }
 
@@ -133,7 +174,7 @@ class Planner {
     std::map<std::string, drivers::EntryAttributes> found;
     if (tree) {
       HOMEPORT_TRY(const auto all, list_below(op, **tree, path, 1, [](const auto&) { return false; }));
-      for (const auto& one : all) found.emplace(one.components.back(), *one.attributes);
+      for (const auto& one : all) found.emplace(last_component(one.path), one.attributes);
     }
     for (const auto* line : lines) {
       const auto name = line->path.substr(line->path.rfind('/') + 1);
@@ -173,13 +214,14 @@ class Planner {
   }
 
   FleetEntry entry_by_pattern(const policies::HomePattern& pattern,
-                              const std::unordered_map<std::string, std::string>& hashed, const Found& found,
-                              const drivers::Entry& root) const {
-    FleetEntry entry{.path = found.path};
-    const auto match = pattern.match(found.components);
-    entry.uid = found.attributes->uid.value;
-    entry.gid = found.attributes->gid.value;
-    entry.mode = found.attributes->mode;
+                              const std::unordered_map<std::string, std::string>& hashed, Found found,
+                              const drivers::Entry& root) {
+    FleetEntry entry{.path = std::move(found.path)};
+    split_below(request_.base, entry.path, components_);
+    const auto match = pattern.match(components_);
+    entry.uid = found.attributes.uid.value;
+    entry.gid = found.attributes.gid.value;
+    entry.mode = found.attributes.mode;
     if (!match) {
       entry.why = "does not fit " + pattern.text();
       return entry;
@@ -194,7 +236,7 @@ class Planner {
         return entry;
       }
     }
-    if (!look_at(entry, *found.attributes, root)) return entry;
+    if (!look_at(entry, found.attributes, root)) return entry;
     if (!AbsolutePath::parse(entry.path)) refuse(entry, "odd-name", "the path holds control characters");
     if (const auto name = UserName::parse(entry.user); !name) refuse(entry, "odd-name", name.error().sentence());
     return entry;
@@ -202,46 +244,104 @@ class Planner {
 
   // What only the whole and the catalog tell.
   FleetPlan finish() {
-    std::map<std::string, int> users;
-    std::map<std::string, int> skeletons;
-    std::map<std::uint32_t, int> uids;
-    std::map<std::string, int> paths;
-    for (const auto& entry : plan_.entries) {
+    const auto by_path = [](const FleetEntry& a, const FleetEntry& b) { return a.path < b.path; };
+    if (!std::is_sorted(plan_.entries.begin(), plan_.entries.end(), by_path))
+      std::stable_sort(plan_.entries.begin(), plan_.entries.end(), by_path);
+    Counts counts;
+    count_all(counts);
+    for (std::size_t i = 0; i < plan_.entries.size(); ++i) {
+      auto& entry = plan_.entries[i];
       if (entry.verdict != FleetVerdict::import) continue;
-      ++uids[entry.uid];
-      ++paths[entry.path];
-      if (users[entry.user]++ == 0) ++skeletons[name_skeleton(entry.user)];
-    }
-    for (auto& entry : plan_.entries) {
-      if (entry.verdict != FleetVerdict::import) continue;
-      if (is_known(entry)) {
+      const auto user = nobody_known_ ? nullptr : catalog_.user_by_name(request_.realm, entry.user);
+      if (user && is_known(entry, *user)) {
         entry.verdict = FleetVerdict::known;
-      } else if (users[entry.user] > 1) {
+      } else if (*counts.of[i].user > 1) {
         refuse(entry, "two-to-one", "several directories fit " + printable(entry.user, 60) + "; choose one by a map");
-      } else if (paths[entry.path] > 1) {
+      } else if (*counts.of[i].path > 1) {
         refuse(entry, "two-to-one", "the map gives this directory to several people");
-      } else if (uids[entry.uid] > 1) {
+      } else if (*counts.of[i].uid > 1) {
         refuse(entry, "uid-taken", "uid " + std::to_string(entry.uid) + " owns several of these homes");
-      } else if (skeletons[name_skeleton(entry.user)] > 1 && !request_.allow_similar) {
+      } else if (*counts.of[i].skeleton > 1 && !request_.allow_similar) {
         refuse(entry, "similar-name", "another name here looks the same; allow similar names if these are two people");
       } else {
-        check_person(entry);
+        check_person(entry, user);
       }
     }
-    std::stable_sort(plan_.entries.begin(), plan_.entries.end(),
-                     [](const FleetEntry& a, const FleetEntry& b) { return a.path < b.path; });
     return std::move(plan_);
   }
 
-  bool is_known(const FleetEntry& entry) const {
-    const auto user = catalog_.user_by_name(request_.realm, entry.user);
-    if (!user) return false;
-    const auto home = catalog_.space_by_label("home/" + request_.realm + "/" + user->key + "/");
+  // How many of the entries that could be imported have the same user, look of the name, path and uid.
+  struct Counts {
+    struct Of {
+      const int* user = nullptr;
+      const int* skeleton = nullptr;
+      const int* path = nullptr;
+      const int* uid = nullptr;
+    };
+    std::pmr::monotonic_buffer_resource memory{};  // given back in one piece
+    std::vector<Of> of{};                          // by entry; the counts are found once, and stay where they are
+    // Views of the entries, which stay where they are, too.
+    std::pmr::unordered_map<std::string_view, int> users{&memory};
+    std::pmr::unordered_map<std::pmr::string, int> skeletons{&memory};
+    std::pmr::unordered_map<std::uint32_t, int> uids{&memory};
+  };
+
+  void count_all(Counts& counts) const {
+    const auto n = plan_.entries.size();
+    counts.of.resize(n);
+    counts.users.reserve(n);
+    counts.skeletons.reserve(n);
+    counts.uids.reserve(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto& entry = plan_.entries[i];
+      if (entry.verdict != FleetVerdict::import) continue;
+      auto& of = counts.of[i];
+      int& users = counts.users[entry.user];
+      int& skeletons = counts.skeletons[std::pmr::string(name_skeleton(entry.user), &counts.memory)];
+      int& uids = counts.uids[entry.uid];
+      if (users++ == 0) ++skeletons;
+      ++uids;
+      of = {.user = &users, .skeleton = &skeletons, .path = &kOne, .uid = &uids};
+    }
+    // The same path twice: only in a map. The entries are in the order of their paths.
+    std::optional<std::size_t> before;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (counts.of[i].path == nullptr) continue;
+      if (before && plan_.entries[i].path == plan_.entries[*before].path)
+        counts.of[i].path = counts.of[*before].path = &kSeveral;
+      before = i;
+    }
+  }
+
+  SpacePtr space_around(const std::string& text) const {
+    const auto path = AbsolutePath::parse(text);
+    return path ? catalog_.space_around(request_.backend.str(), *path) : nullptr;
+  }
+
+  bool is_known(const FleetEntry& entry, const store::UserRecord& user) const {
+    const auto home = catalog_.space_by_label("home/" + request_.realm + "/" + user.key + "/");
     return home && home->imported && home->backend == request_.backend.str() && home->path == entry.path;
   }
 
-  void check_person(FleetEntry& entry) const {
-    const auto user = catalog_.user_by_name(request_.realm, entry.user);
+  void check_person(FleetEntry& entry, const UserPtr& user) {
+    if (!nobody_known_) check_known_people(entry, user);
+    if (entry.verdict != FleetVerdict::import) return;
+    const auto space = base_is_free_ ? nullptr : space_around(entry.path);
+    if (space) return refuse(entry, "overlaps", "it overlaps " + space_words(*space, catalog_) + " at " + space->path);
+    if (entry.klass.empty() && request_.klass) entry.klass = request_.klass->str();
+    if (entry.klass.empty()) {
+      entry.klass =
+          policies::select(*rules_, {.user = entry.user, .groups = {}, .hub = request_.hub}).klass.value_or("");
+    }
+    if (!klass_ || klass_->name.str() != entry.klass) klass_ = catalog_.klass(entry.klass);
+    if (!klass_) {
+      refuse(entry, "no-class",
+             entry.klass.empty() ? "no rule gives this person a class; name one"
+                                 : "there is no class '" + printable(entry.klass, 60) + "'");
+    }
+  }
+
+  void check_known_people(FleetEntry& entry, const UserPtr& user) const {
     if (user && catalog_.space_by_label("home/" + request_.realm + "/" + user->key + "/")) {
       return refuse(entry, "has-home", printable(entry.user, 60) + " has another home already");
     }
@@ -261,25 +361,16 @@ class Planner {
       if (const auto similar = catalog_.similar_name(request_.realm, entry.user); !similar.empty())
         return refuse(entry, "similar-name", "it looks like '" + printable(similar, 60) + "', who is known already");
     }
-    const auto path = AbsolutePath::parse(entry.path);
-    const auto space = path ? catalog_.space_around(request_.backend.str(), *path) : nullptr;
-    if (space) return refuse(entry, "overlaps", "it overlaps " + space_words(*space, catalog_) + " at " + space->path);
-    if (entry.klass.empty() && request_.klass) entry.klass = request_.klass->str();
-    if (entry.klass.empty()) {
-      entry.klass =
-          policies::select(*rules_, {.user = entry.user, .groups = {}, .hub = request_.hub}).klass.value_or("");
-    }
-    if (!catalog_.klass(entry.klass)) {
-      refuse(entry, "no-class",
-             entry.klass.empty() ? "no rule gives this person a class; name one"
-                                 : "there is no class '" + printable(entry.klass, 60) + "'");
-    }
   }
 
   const Catalog& catalog_;
   const FleetRequest& request_;
   const std::shared_ptr<const std::vector<policies::RuleFacts>> rules_;
   FleetPlan plan_{};
+  std::vector<std::string> components_{};  // of the entry in hand
+  ClassPtr klass_{};                       // that of the entry before
+  bool nobody_known_ = false;              // the catalog knows nobody: the first import of a site
+  bool base_is_free_ = false;              // no space is known at, above or below the base
 };
 
 }  // namespace

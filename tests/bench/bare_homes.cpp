@@ -19,19 +19,9 @@
 // Prints one line of JSON {homes, seconds, calls, connections}. The clock runs from the first call for a home to the
 // last answer; mounting, connecting and making the directories above the homes is not in it. Exit code 1 when a call
 // failed or a marker read back was not what had been written.
-#include <netinet/in.h>
-#include <nfsc/libnfs.h>
-#include <poll.h>
-// After libnfs.h, which they need.
-#include <nfsc/libnfs-raw-mount.h>
-#include <nfsc/libnfs-raw-nfs.h>
-#include <nfsc/libnfs-raw.h>
-#include <nfsc/libnfs-zdr.h>
-
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdio>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -45,14 +35,20 @@
 #include "provisioner/base/clock.h"
 #include "provisioner/base/id_source.h"
 #include "provisioner/base/names.h"
+#include "tests/bench/bare_connection.h"
 
 namespace {
 
 using homeport::Clock;
 using homeport::MonoTime;
+using homeport::bench::Connection;
+using homeport::bench::Handle;
+using homeport::bench::handle_from;
+using homeport::bench::kNfsProgram;
+using homeport::bench::kNfsVersion;
+using homeport::bench::mount_export;
+using homeport::bench::to_wire;
 
-constexpr int kNfsProgram = 100003;
-constexpr int kNfsVersion = 3;
 constexpr std::uint32_t kHomeMode = 0700;
 constexpr std::uint32_t kMarkerMode = 0600;
 constexpr std::uint32_t kReadSize = 65536;
@@ -70,100 +66,8 @@ struct Options {
   std::uint32_t first_uid = 20000;
 };
 
-using Handle = std::string;
-
-// One libnfs context. Answers are taken while finish() turns the loop.
-class Connection {
- public:
-  Connection(const Options& options, std::uint16_t port, int program, int version) : rpc_(rpc_init_context()) {
-    if (!rpc_) throw std::runtime_error("no memory for a connection");
-    rpc_set_auth(rpc_.get(), libnfs_authunix_create("bare", 0, 0, 0, nullptr));
-    expect("connecting", [](const void*) { return true; });
-    if (rpc_connect_port_async(rpc_.get(), options.server.c_str(), port, program, version, &on_answer,
-                               &waiting_.back()) != 0) {
-      throw std::runtime_error(std::string("connecting: ") + rpc_get_error(rpc_.get()));
-    }
-    finish();
-  }
-
-  // Queues one call. `take` sees the answer and says whether it is good.
-  template <class Arguments>
-  void send(const char* what, int (*call)(rpc_context*, rpc_cb, Arguments*, void*), Arguments arguments,
-            std::function<bool(const void*)> take) {
-    expect(what, std::move(take));
-    if (call(rpc_.get(), &on_answer, &arguments, &waiting_.back()) != 0) {
-      throw std::runtime_error(std::string(what) + ": " + rpc_get_error(rpc_.get()));
-    }
-  }
-  void send_mount(const std::string& path, std::function<bool(const void*)> take) {
-    expect("MNT", std::move(take));
-    std::string argument = path;
-    if (rpc_mount3_mnt_async(rpc_.get(), &on_answer, argument.data(), &waiting_.back()) != 0) {
-      throw std::runtime_error(std::string("MNT: ") + rpc_get_error(rpc_.get()));
-    }
-  }
-
-  // Until everything sent is answered.
-  void finish() {
-    while (answered_ < waiting_.size()) {
-      pollfd watched{
-          .fd = rpc_get_fd(rpc_.get()), .events = static_cast<short>(rpc_which_events(rpc_.get())), .revents = 0};
-      if (::poll(&watched, 1, -1) < 0) throw std::runtime_error("poll");
-      if (rpc_service(rpc_.get(), watched.revents) < 0) {
-        throw std::runtime_error(std::string("connection lost: ") + rpc_get_error(rpc_.get()));
-      }
-      if (trouble_) throw std::runtime_error(*trouble_);
-    }
-    calls_ += waiting_.size();
-    waiting_.clear();
-    answered_ = 0;
-  }
-  [[nodiscard]] std::uint64_t calls() const { return calls_; }
-
- private:
-  struct Waiting {
-    Connection* connection;
-    const char* what;
-    std::function<bool(const void*)> take;
-  };
-  struct Destroy {
-    void operator()(rpc_context* rpc) const { rpc_destroy_context(rpc); }
-  };
-
-  void expect(const char* what, std::function<bool(const void*)> take) {
-    waiting_.push_back({.connection = this, .what = what, .take = std::move(take)});
-  }
-  // Called from C: nothing may be thrown here.
-  static void on_answer(rpc_context* rpc, int status, void* data, void* state) {
-    if (status == RPC_STATUS_CANCEL) return;  // the context is going
-    auto& waiting = *static_cast<Waiting*>(state);
-    auto& self = *waiting.connection;
-    ++self.answered_;
-    if (status != RPC_STATUS_SUCCESS) {
-      self.trouble_ = std::string(waiting.what) + ": " + rpc_get_error(rpc);
-    } else if (!waiting.take(data)) {
-      self.trouble_ = std::string(waiting.what) + ": the answer is not what it should be";
-    }
-  }
-
-  std::deque<Waiting> waiting_;  // its elements keep their addresses
-  std::size_t answered_ = 0;
-  std::uint64_t calls_ = 0;
-  std::optional<std::string> trouble_;
-  std::unique_ptr<rpc_context, Destroy> rpc_;  // last: destroying it calls back
-};
-
-nfs_fh3 to_wire(const Handle& handle) {
-  nfs_fh3 wire{};
-  wire.data.data_len = static_cast<u_int>(handle.size());
-  wire.data.data_val = const_cast<char*>(handle.data());
-  return wire;
-}
 diropargs3 to_wire(const Handle& directory, const std::string& name) {
   return {.dir = to_wire(directory), .name = const_cast<char*>(name.c_str())};
-}
-Handle handle_from(const nfs_fh3& wire) {
-  return {wire.data.data_val, wire.data.data_len};
 }
 sattr3 mode_only(std::uint32_t mode) {
   sattr3 wire{};
@@ -276,20 +180,6 @@ struct Directories {
   Handle trash;
 };
 
-Handle mount(const Options& options) {
-  Connection connection(options, options.mount_port, MOUNT_PROGRAM, MOUNT_V3);
-  Handle root;
-  connection.send_mount(options.exported, [&root](const void* answer) {
-    const auto& result = *static_cast<const mountres3*>(answer);
-    if (result.fhs_status != MNT3_OK) return false;
-    const auto& handle = result.mountres3_u.mountinfo.fhandle;
-    root.assign(handle.fhandle3_val, handle.fhandle3_len);
-    return true;
-  });
-  connection.finish();
-  return root;
-}
-
 Handle directory_at(Connection& connection, const Handle& parent, const std::string& name, std::uint32_t mode) {
   std::optional<Found> found;
   send_lookup(connection, parent, name, found);
@@ -299,10 +189,10 @@ Handle directory_at(Connection& connection, const Handle& parent, const std::str
 
 Directories prepare(const Options& options) {
   Directories dirs;
-  dirs.root = mount(options);
+  dirs.root = mount_export(options.server, options.mount_port, options.exported);
   dirs.homes_name = options.directory;
   dirs.admin_name = "." + options.directory;
-  Connection connection(options, options.nfs_port, kNfsProgram, kNfsVersion);
+  Connection connection(options.server, options.nfs_port, kNfsProgram, kNfsVersion);
   dirs.homes = directory_at(connection, dirs.root, dirs.homes_name, 0755);
   const Handle admin = directory_at(connection, dirs.root, dirs.admin_name, kHomeMode);
   dirs.markers = directory_at(connection, admin, "markers", kHomeMode);
@@ -363,7 +253,7 @@ nlohmann::json run(const Options& options, const Clock& clock) {
   std::vector<std::unique_ptr<Connection>> connections;
   std::uint64_t before = 0;
   for (std::size_t i = 0; i < options.connections; ++i) {
-    connections.push_back(std::make_unique<Connection>(options, options.nfs_port, kNfsProgram, kNfsVersion));
+    connections.push_back(std::make_unique<Connection>(options.server, options.nfs_port, kNfsProgram, kNfsVersion));
     before += connections.back()->calls();
   }
   std::atomic<std::size_t> next{0};

@@ -213,8 +213,8 @@ class Service:
         self.process.wait()
 
 
-def on_new_filesystem(folder, disk):
-    """Runs this program again where /tmp is a filesystem of its own; gives its exit code."""
+def on_new_filesystem(folder, disk, program):
+    """Runs the program again where /tmp is a filesystem of its own; gives its exit code."""
     if os.path.realpath(folder).startswith("/tmp/"):
         raise SystemExit("the build must not lie in /tmp: another filesystem is mounted over it (or give --on-tmp)")
     scratch = tempfile.mkdtemp(prefix="homeport-homes-", dir=disk)
@@ -224,7 +224,7 @@ def on_new_filesystem(folder, disk):
             f.truncate(IMAGE_BYTES)
         subprocess.run(["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", image], check=True)
         inside = 'mount -o loop "$1" /tmp && rm "$1" && chmod 1777 /tmp && shift && exec "$@"'  # the mount keeps the image
-        return subprocess.run(["unshare", "--mount", "sh", "-c", inside, "sh", image, sys.executable, os.path.abspath(__file__),
+        return subprocess.run(["unshare", "--mount", "sh", "-c", inside, "sh", image, sys.executable, program,
                                *sys.argv[1:], "--on-tmp"], env={**os.environ, "TMPDIR": scratch}, check=False).returncode
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -355,7 +355,7 @@ def main():
                         help="no filesystem for the run: the server's files lie in /tmp as it is")
     options = parser.parse_args()
     if not options.on_tmp:
-        sys.exit(on_new_filesystem(options.folder, options.disk))
+        sys.exit(on_new_filesystem(options.folder, options.disk, os.path.abspath(__file__)))
     for program in ("homeportd", "homeport", "bare_homes"):
         setattr(options, program, find(options.folder, program))
     server = NfsServer(find(options.folder, "ganesha-for-tests"))

@@ -95,8 +95,12 @@ class ImportTest(nfs_support.NfsTest):
         self.home("bob-40ex-2ecom", 3201)
         self.home("bob---cd9fb1e1", 3202)
         self.home("not-escaped", 3203)
+        for i, name in enumerate(('qu"ote', "back\\slash", "é")):
+            self.home(name, 3204 + i)
         self.assertEqual(self.plan(*self.match("{escaped_user}"))["bob-40ex-2ecom"], ("import", None))
         self.assertEqual(self.plan(*self.match("{escaped_user}"))["not-escaped"], ("unmatched", None))
+        for name in ('qu"ote', "back\\slash", "é"):
+            self.assertEqual(self.plan(*self.match("{escaped_user}"))[name], ("unmatched", None))
         self.assertEqual(self.plan(*self.match("{safe_user}"))["bob---cd9fb1e1"], ("refused", "hashed-name"))
         names = self.write("names.txt", "# of the hub\nBob\nalice\n")
         text = self.homeport("home", "import", "--backend", "lab", "--dry-run", "-o", "json", "--names", names,
@@ -126,6 +130,12 @@ class ImportTest(nfs_support.NfsTest):
         self.assertEqual(plan, {"berta": ("import", None), "emil@example.org": ("refused", "owner-differs"),
                                 "nobody-there": ("refused", "missing"), "x": ("refused", "two-to-one"),
                                 "y": ("refused", "two-to-one")})
+        # Two people on one directory, and between them a line that is refused for something else.
+        shared = self.write("shared.csv", "user,path,uid\na,a1,3401\nb,a1,9999\nc,a1,3401\nd,b2,3402\n")
+        text = self.homeport("home", "import", "--backend", "lab", "--dry-run", "-o", "json", "--base", self.base,
+                             "--map", shared)
+        self.assertEqual([(e["user"], e["reason"]) for e in json.loads(text)["entries"]],
+                         [("a", "two-to-one"), ("b", "owner-differs"), ("c", "two-to-one"), ("d", None)])
         self.homeport("home", "import", "--backend", "lab", "--base", self.base, "--map", good)
         self.assertEqual(self.daemon.call("GET", "/v1/homes/berta").body["quota"]["limit_bytes"], 20 << 30)
         for text, words in (("user,uid\nx,1\n", "column 'path' is missing"),
