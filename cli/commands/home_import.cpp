@@ -3,6 +3,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "cli/commands/kubernetes_import.h"
 #include "cli/commands/registry.h"
 #include "cli/commands/roster_ensure.h"
 #include "cli/views.h"
@@ -25,6 +26,7 @@ struct ImportOptions {
   bool allow_similar = false;
   std::optional<std::uint32_t> system_below{};
   std::string failures{};
+  KubernetesOptions kubernetes{};
   Mutation mutation{};
 };
 
@@ -55,18 +57,35 @@ Result<std::vector<std::string>> read_names(Cli& cli, const std::string& file) {
   return names;
 }
 
-Result<Json> plan_body(Cli& cli, const ImportOptions& o) {
-  if (o.map.empty() == o.match.empty()) {
-    return usage("either --match or --map is needed",
-                 "--match '{user}' finds homes by their names; --map users.csv says whose each one is");
+// What belongs to one way of saying where the homes are and is given with another is refused, not ignored.
+Result<void> check_options(const ImportOptions& o) {
+  const int ways = (o.map.empty() ? 0 : 1) + (o.match.empty() ? 0 : 1) + (o.kubernetes.dump.empty() ? 0 : 1);
+  if (ways != 1) {
+    return usage("one of --match, --map and --from-kubernetes is needed",
+                 "--match '{user}' finds homes by their names, --map users.csv says whose each one is, "
+                 "--from-kubernetes dump.yaml reads it from volumes and claims");
   }
-  if (o.base.empty() && o.map.empty()) return usage("--base is needed with --match", "for example --base /export/home");
+  if (o.base.empty() && !o.match.empty())
+    return usage("--base is needed with --match", "for example --base /export/home");
+  if (o.kubernetes.dump.empty() && o.kubernetes.any())
+    return usage("--namespace, --server, --slug-scheme and --only-retained go with --from-kubernetes", {});
+  if (!o.kubernetes.dump.empty() && !o.base.empty())
+    return usage("--base has no meaning with --from-kubernetes", "volumes say where they are, from the server's root");
+  return {};
+}
+
+Json body_of(const ImportOptions& o) {
   Json body{{"backend", o.backend}, {"base", o.base.empty() ? "/" : o.base}};
   if (!o.match.empty()) body["match"] = o.match;
   if (!o.klass.empty()) body["class"] = o.klass;
   if (!o.hub.empty()) body["hub"] = o.hub;
   if (o.allow_similar) body["allow_similar"] = true;
   if (o.system_below) body["system_below"] = *o.system_below;
+  return body;
+}
+
+Result<Json> plan_body(Cli& cli, const ImportOptions& o) {
+  Json body = body_of(o);
   if (!o.names.empty()) {
     HOMEPORT_TRY(body["names"], read_names(cli, o.names));
   }
@@ -107,13 +126,44 @@ std::vector<RosterLine> lines_of(const Json& plan, const std::string& backend) {
   return lines;
 }
 
-Result<ExitCode> import(Cli& cli, const ImportOptions& o) {
-  HOMEPORT_TRY(const auto body, plan_body(cli, o));
+Result<Json> ask_plan(Cli& cli, const Json& body) {
   HOMEPORT_TRY(Api * api, cli.api());
   HOMEPORT_TRY(auto target, in_realm(cli, Target("/v1/homes:plan-import")));
   target.query("wait", std::to_string(kPlanTime.count() / 1000));
-  HOMEPORT_TRY(const auto plan,
-               api->json({.method = "POST", .target = std::move(target), .body = body.dump(), .extra = kPlanTime}));
+  return api->json({.method = "POST", .target = std::move(target), .body = body.dump(), .extra = kPlanTime});
+}
+
+std::string kubernetes_view(const Json& plan, const Look& look, WallTime now) {
+  return fleet_plan_view(plan, look, now) + left_out_view(plan, look);
+}
+
+Result<ExitCode> import_from_kubernetes(Cli& cli, const ImportOptions& o) {
+  std::vector<std::string> names;
+  if (!o.names.empty()) {
+    HOMEPORT_TRY(names, read_names(cli, o.names));
+  }
+  HOMEPORT_TRY(const auto found, read_kubernetes(cli, o.kubernetes, o.backend, std::move(names)));
+  Json body = body_of(o);
+  body["map"] = Json::array();
+  for (const auto& home : found.homes) body["map"].push_back({{"user", home.user}, {"path", home.path}});
+  HOMEPORT_TRY(auto plan, ask_plan(cli, body));
+  add_to_plan(found, plan);
+  const bool goes_on = found.to_patch.empty() && !o.mutation.dry_run;
+  if (!goes_on) {
+    cli.show(plan, kubernetes_view);
+    if (!found.to_patch.empty()) return would_be_deleted(found);
+    return ExitCode::ok;
+  }
+  if (cli.wants_table()) cli.print(kubernetes_view(plan, cli.look(), cli.now()) + "\n");
+  const auto lines = lines_of(plan, o.backend);
+  return ensure_lines(cli, lines, {.file = {}, .failures = o.failures, .mutation = o.mutation, .done = "taken over"});
+}
+
+Result<ExitCode> import(Cli& cli, const ImportOptions& o) {
+  HOMEPORT_CHECK(check_options(o));
+  if (!o.kubernetes.dump.empty()) return import_from_kubernetes(cli, o);
+  HOMEPORT_TRY(const auto body, plan_body(cli, o));
+  HOMEPORT_TRY(const auto plan, ask_plan(cli, body));
   if (o.mutation.dry_run) {
     cli.show(plan, fleet_plan_view);
     return ExitCode::ok;
@@ -136,10 +186,15 @@ void add_import_command(const Noun& noun) {
            "--match says where a home lies below the base and how the person's name is written there: {user} as it is, "
            "{escaped_user} (KubeSpawner's older and DockerSpawner's way), {legacy_escaped_user} (DockerSpawner before "
            "12), {safe_user} (KubeSpawner 7), {tljh_user}, and {hub}. --map names a CSV file with the columns "
-           "user,path[,uid][,gid][,class][,quota] instead.",
+           "user,path[,uid][,gid][,class][,quota] instead. --from-kubernetes reads the volumes and claims of a cluster "
+           "(nfs, csi-driver-nfs, nfs-subdir-external-provisioner, pure-csi; others are named and left out); each "
+           "belongs to whom the hub wrote on the claim. As long as Kubernetes would remove one of them with its claim, "
+           "nothing is imported, and the commands that change it are printed.",
        .example = "homeport home import --backend nas --base /home --match '{user}' --dry-run\n"
                   "homeport home import --backend nas --base /home --match 'jupyter-{tljh_user}'\n"
-                  "homeport home import --backend nas --map users.csv --failures failed.csv",
+                  "homeport home import --backend nas --map users.csv --failures failed.csv\n"
+                  "kubectl get pv,pvc -A -o yaml > dump.yaml\n"
+                  "homeport home import --backend nas --from-kubernetes dump.yaml --dry-run",
        .takes_realm = true},
       import);
   auto& o = verb.options;
@@ -147,7 +202,8 @@ void add_import_command(const Noun& noun) {
   add(verb.app, "--base", o.base, "/PATH", "the directory that holds them, as the server names it");
   add(verb.app, "--match", o.match, "PATTERN", "where a home lies below the base, for example {user}");
   add(verb.app, "--map", o.map, "FILE", "whose each home is, as CSV; - is standard input");
-  add(verb.app, "--names", o.names, "FILE", "people's names, one a line, to recognise hashed directory names by");
+  add_kubernetes_options(verb.app, o.kubernetes);
+  add(verb.app, "--names", o.names, "FILE", "people's names, one a line, to recognise hashed names by");
   add(verb.app, "--class", o.klass, "CLASS", "class of the homes; the rules decide otherwise");
   add(verb.app, "--hub", o.hub, "HUB", "the hub the rules are asked for");
   verb.app->add_flag("--allow-similar", o.allow_similar, "names that look the same are different people");

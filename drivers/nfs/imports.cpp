@@ -45,9 +45,17 @@ Result<AbsolutePath> try_mounts(const OpContext& op, RpcChannel& mount, const Ab
                .upstream = first->upstream};
 }
 
+// The export in whose administrative directory the marker of an import lies: its own. A home that is an export of its
+// own belongs to a user, who could do to our directory as they please: its marker lies in the first pool. Null:
+// nowhere.
+Site* marker_site(Backend& backend, Site& site, const Below& below, const SpaceKey& key) {
+  if (!below.parts.empty() || key.kind() != SpaceKind::home || site.pool != nullptr) return &site;
+  const auto& pools = backend.config().pools;
+  return pools.empty() ? nullptr : &backend.export_site(pools.front().export_path.str());
+}
+
 // EXPORT/<admin>/markers of any export, where we may look.
-Result<MarkerFile> marker_beside(const OpContext& op, Backend& backend, Site& site, Session& session,
-                                 const SpaceKey& key) {
+Result<MarkerFile> marker_in(const OpContext& op, Backend& backend, Site& site, Session& session, const SpaceKey& key) {
   auto dirs = directories(op, backend, site, session, Make::no);
   if (!dirs && (is_refusal(dirs.error()) || dirs.error().code == Errc::failed_precondition)) return MarkerFile{};
   if (!dirs) return std::move(dirs).error();
@@ -59,6 +67,21 @@ Result<MarkerFile> marker_beside(const OpContext& op, Backend& backend, Site& si
   if (!read && is_refusal(read.error())) return MarkerFile{};
   if (!read) return std::move(read).error();
   return std::move(read->front());
+}
+
+// fn(Site&, Session&) where the marker lies; `otherwise` where it lies nowhere.
+template <class T, class Fn>
+Result<T> at_marker(const OpContext& op, Backend& backend, Site& site, Session& session, Site* markers, T otherwise,
+                    Fn fn) {
+  if (markers == nullptr) return otherwise;
+  if (markers == &site) return fn(site, session);
+  return with_session(op, backend, *markers, [&](Session& other) { return fn(*markers, other); });
+}
+
+Result<MarkerFile> marker_beside(const OpContext& op, Backend& backend, Site& site, Session& session,
+                                 const Below& below, const SpaceKey& key) {
+  return at_marker<MarkerFile>(op, backend, site, session, marker_site(backend, site, below, key), {},
+                               [&](Site& where, Session& with) { return marker_in(op, backend, where, with, key); });
 }
 
 Object import_object(const Entry& entry, const AbsolutePath& path, const std::string& pool, const SpaceKey& key,
@@ -88,21 +111,31 @@ Result<void> check_import(const ObjectRef& ref, const Entry& entry, const Marker
                .hint = "nothing was touched; if it was put there on purpose, release the space and import it again"};
 }
 
+Result<MarkerFile> converge_marker(const OpContext& op, Backend& backend, Site& site, Session& session,
+                                   const Marker& wanted, MarkerFile present) {
+  HOMEPORT_TRY(const auto dirs, directories(op, backend, site, session, Make::yes));
+  if (!present.marker || *present.marker != wanted) {
+    HOMEPORT_TRY(present.file, write_marker(op, backend, session, dirs, wanted, present.file));
+  }
+  present.marker = wanted;
+  return present;
+}
+
 Result<Object> update_on(const OpContext& op, Backend& backend, Site& site, Session& session, const ObjectRef& ref,
                          const Below& below, const AbsolutePath& path, const Change& change) {
   HOMEPORT_TRY(auto entry, walk_to(op, session, below));
   if (!entry) return Error{.code = Errc::not_found, .message = "there is no " + ref.name + " on the server"};
-  HOMEPORT_TRY(auto marker, marker_beside(op, backend, site, session, ref.key));
+  HOMEPORT_TRY(auto marker, marker_beside(op, backend, site, session, below, ref.key));
   HOMEPORT_CHECK(check_import(ref, *entry, marker));
   HOMEPORT_TRY(entry->attributes, converge(op, session, *entry, path.str(), change.owner, change.mode));
   if (change.marker) {
     Marker wanted = *change.marker;
     wanted.id = ref.id;
-    HOMEPORT_TRY(const auto dirs, directories(op, backend, site, session, Make::yes));
-    if (!marker.marker || *marker.marker != wanted) {
-      HOMEPORT_TRY(marker.file, write_marker(op, backend, session, dirs, wanted, marker.file));
-    }
-    marker.marker = std::move(wanted);
+    Site* const markers = marker_site(backend, site, below, ref.key);
+    HOMEPORT_TRY(marker, at_marker<MarkerFile>(op, backend, site, session, markers, marker,
+                                               [&](Site& where, Session& with) -> Result<MarkerFile> {
+                                                 return converge_marker(op, backend, where, with, wanted, marker);
+                                               }));
   }
   return import_object(*entry, path, ref.pool, ref.key, std::move(marker));
 }
@@ -223,7 +256,7 @@ Result<std::optional<Object>> find_import(const OpContext& op, Backend& backend,
     }
     MarkerFile marker;
     if (lookup.key) {
-      HOMEPORT_TRY(marker, marker_beside(op, backend, site, session, *lookup.key));
+      HOMEPORT_TRY(marker, marker_beside(op, backend, site, session, below, *lookup.key));
     }
     // Before an import there is no key yet; the one of all zeros belongs to nobody.
     const SpaceKey key = lookup.key.value_or(SpaceKey::from_random(SpaceKind::dataset, 0));

@@ -105,6 +105,9 @@ std::optional<nlohmann::json> plain_scalar(const std::string& text) {
   return nlohmann::json(text);
 }
 
+YamlBuilder::YamlBuilder(std::string_view text)
+    : YamlBuilder(text, {.most_nodes = kMaxYamlNodes, .keeps_lines = true}) {}
+
 void YamlBuilder::problem(const YAML::Mark& mark, std::string message) {
   if (problems_.size() >= kMaxProblems) throw YAML::ParserException(mark, "too many problems to go on");
   problems_.push_back({mark.line + 1, mark.column + 1, std::move(message)});
@@ -112,9 +115,9 @@ void YamlBuilder::problem(const YAML::Mark& mark, std::string message) {
 
 void YamlBuilder::count(const YAML::Mark& mark, std::size_t nodes) {
   nodes_ += nodes;
-  if (nodes_ > kMaxYamlNodes) {
+  if (nodes_ > options_.most_nodes) {
     throw YAML::ParserException(
-        mark, "more than " + std::to_string(kMaxYamlNodes) + " values (aliases count as what they copy)");
+        mark, "more than " + std::to_string(options_.most_nodes) + " values (aliases count as what they copy)");
   }
 }
 
@@ -138,6 +141,10 @@ void YamlBuilder::check_quotes(const YAML::Mark& mark) {
     }
   }
   throw YAML::ParserException(mark, "the quote that opens here is never closed");
+}
+
+void YamlBuilder::remember_line(std::string pointer, const YAML::Mark& mark) {
+  if (options_.keeps_lines) lines_.emplace(std::move(pointer), mark.line + 1);
 }
 
 std::string YamlBuilder::next_pointer() const {
@@ -186,7 +193,7 @@ void YamlBuilder::scalar(const YAML::Mark& mark, nlohmann::json value, YAML::anc
     return;
   }
   // A key's own line is where people look for the member.
-  if (open_.empty() || !open_.back().is_map) lines_.emplace(next_pointer(), mark.line + 1);
+  if (open_.empty() || !open_.back().is_map) remember_line(next_pointer(), mark);
   place(std::move(value), nodes);
 }
 
@@ -205,7 +212,7 @@ void YamlBuilder::key(const YAML::Mark& mark, const nlohmann::json& value) {
     problem(mark, "key '" + printable(top.key, 60) + "' stands here twice" +
                       (first == lines_.end() ? "" : " (first on line " + std::to_string(first->second) + ")"));
   }
-  lines_.emplace(next_pointer(), mark.line + 1);
+  remember_line(next_pointer(), mark);
 }
 
 void YamlBuilder::place(nlohmann::json value, std::size_t nodes) {
@@ -242,7 +249,7 @@ void YamlBuilder::begin(const YAML::Mark& mark, const std::string& tag, YAML::an
   const bool is_key = key_expected();
   if (is_key) problem(mark, "a key must be text, not a list or a mapping");
   const std::string pointer = is_key ? open_.back().pointer : next_pointer();
-  if (!is_key && (open_.empty() || !open_.back().is_map)) lines_.emplace(pointer, mark.line + 1);
+  if (!is_key && (open_.empty() || !open_.back().is_map)) remember_line(pointer, mark);
   const bool is_map = empty.is_object();
   open_.push_back(
       {.value = std::move(empty), .anchor = anchor, .pointer = pointer, .is_map = is_map, .is_key = is_key});

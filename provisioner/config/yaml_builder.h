@@ -27,8 +27,13 @@ struct YamlProblem {
 // Throws YAML::ParserException (caught by parse_yaml_document) when a limit is passed.
 class YamlBuilder final : public YAML::EventHandler {
  public:
+  struct Options {
+    std::size_t most_nodes;
+    bool keeps_lines;
+  };
   // `text` is what the parser reads; it must outlive the builder.
-  explicit YamlBuilder(std::string_view text) : text_(text) {}
+  explicit YamlBuilder(std::string_view text);
+  YamlBuilder(std::string_view text, const Options& options) : text_(text), options_(options) {}
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override;
@@ -44,6 +49,7 @@ class YamlBuilder final : public YAML::EventHandler {
 
   [[nodiscard]] nlohmann::json take_root() { return std::move(root_); }
   [[nodiscard]] std::map<std::string, int> take_lines() { return std::move(lines_); }
+  [[nodiscard]] std::size_t nodes() const { return nodes_; }
   [[nodiscard]] const std::vector<YamlProblem>& problems() const { return problems_; }
 
  private:
@@ -69,6 +75,7 @@ class YamlBuilder final : public YAML::EventHandler {
   void problem(const YAML::Mark& mark, std::string message);
   [[nodiscard]] bool key_expected() const { return !open_.empty() && open_.back().is_map && open_.back().wants_key; }
   [[nodiscard]] std::string next_pointer() const;
+  void remember_line(std::string pointer, const YAML::Mark& mark);
 
   struct Anchored {
     nlohmann::json value;
@@ -76,6 +83,7 @@ class YamlBuilder final : public YAML::EventHandler {
     std::size_t depth = 0;
   };
   std::string_view text_;
+  Options options_;
   nlohmann::json root_;
   std::map<std::string, int> lines_;
   std::vector<Open> open_;

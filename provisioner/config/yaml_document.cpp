@@ -100,16 +100,20 @@ YamlProblem from_yaml(const YAML::Exception& e) {
   return {e.mark.line + 1, e.mark.column + 1, e.msg};
 }
 
-}  // namespace
-
-// The one place where exceptions of yaml-cpp become errors.
-Result<Document> parse_yaml_document(std::string_view text, std::string source) {
-  if (text.size() > kMaxDocumentBytes) {
-    return Error{.code = Errc::too_large,
-                 .message = source + " is larger than " + Bytes{kMaxDocumentBytes}.to_string()};
-  }
+// What must hold before the parser looks at the text.
+Result<void> check_text(std::string_view& text, const std::string& source, std::size_t most) {
+  if (text.size() > most)
+    return Error{.code = Errc::too_large, .message = source + " is larger than " + Bytes{most}.to_string()};
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   if (const auto bad = check_lines(text)) return all_of(source, {*bad});
+  return {};
+}
+
+}  // namespace
+
+// This function and the next are the place where exceptions of yaml-cpp become errors.
+Result<Document> parse_yaml_document(std::string_view text, std::string source) {
+  HOMEPORT_CHECK(check_text(text, source, kMaxDocumentBytes));
   YamlBuilder builder(text);
   auto problems = [&](std::optional<YamlProblem> last) {
     auto list = builder.problems();
@@ -129,6 +133,30 @@ Result<Document> parse_yaml_document(std::string_view text, std::string source) 
   }
   if (!builder.problems().empty()) return problems(std::nullopt);
   return Document{.root = builder.take_root(), .lines = builder.take_lines(), .source = std::move(source)};
+}
+
+Result<std::vector<nlohmann::json>> parse_yaml_stream(std::string_view text, const std::string& source,
+                                                      const YamlLimits& limits) {
+  HOMEPORT_CHECK(check_text(text, source, limits.bytes));
+  std::vector<nlohmann::json> documents;
+  std::vector<YamlProblem> problems;
+  std::size_t nodes = 0;
+  try {
+    std::istringstream in{std::string(text)};
+    YAML::Parser parser(in);
+    while (parser) {
+      YamlBuilder builder(text, {.most_nodes = limits.nodes - nodes, .keeps_lines = false});
+      const bool more = parser.HandleNextDocument(builder);
+      nodes += builder.nodes();
+      problems.insert(problems.end(), builder.problems().begin(), builder.problems().end());
+      if (!more) break;
+      if (auto root = builder.take_root(); !root.is_null()) documents.push_back(std::move(root));
+    }
+  } catch (const YAML::Exception& e) {
+    problems.push_back(from_yaml(e));
+  }
+  if (!problems.empty()) return all_of(source, problems);
+  return documents;
 }
 
 Result<Document> load_document(const std::string& path) {

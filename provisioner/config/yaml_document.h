@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "provisioner/base/doc_reader.h"
 #include "provisioner/base/result.h"
@@ -21,6 +22,16 @@ inline constexpr std::size_t kMaxDocumentBytes = std::size_t{8} << 20U;
 // indent, doubled keys, keys that are not text, tags, more than one document, too many or too deep nodes. Everything
 // but broken syntax is collected, so that one message names all of it. An empty text is a document that holds null.
 [[nodiscard]] Result<Document> parse_yaml_document(std::string_view text, std::string source);
+
+// A file that another program wrote: several documents, and more in them than a person writes by hand.
+struct YamlLimits {
+  std::size_t bytes = kMaxDocumentBytes;
+  std::size_t nodes = kMaxYamlNodes;  // of all documents together
+};
+// Each document of the text as a value, empty ones left out; strict in the same way. No lines are kept. Errors: the
+// same, but for several documents.
+[[nodiscard]] Result<std::vector<nlohmann::json>> parse_yaml_stream(std::string_view text, const std::string& source,
+                                                                    const YamlLimits& limits);
 
 // Reads a file: JSON where its name ends in .json, YAML otherwise. The source of the document is `path`.
 // Errors: not_found; failed_precondition when it cannot be read; too_large over kMaxDocumentBytes; and those above.

@@ -141,7 +141,8 @@ class Planner {
     return finish();
   }
 
-  Result<FleetPlan> by_map(const OpContext& op, drivers::TreeAccess& trees) {
+  Result<FleetPlan> by_map(const OpContext& op, drivers::TreeAccess& trees, drivers::ExportDiscovery* exports) {
+    exports_ = exports;
     // Whole parents are listed, not each home looked up: one question in place of hundreds.
     std::map<std::string, std::vector<const FleetLine*>> parents;
     for (const auto& line : request_.map) {
@@ -182,9 +183,19 @@ class Planner {
       if (line->klass) entry.klass = line->klass->str();
       entry.quota = line->quota;
       const auto at = found.find(name);
-      if (at == found.end()) {
+      const bool apart = !tree || (at != found.end() && at->second.fs != (*tree)->root().attributes.fs);
+      HOMEPORT_TRY(const auto own, apart ? own_export(op, trees, entry.path) : OwnExport(std::nullopt));
+      bool good = false;
+      if (own && own->type == drivers::EntryType::other) {
+        refuse(entry, "overlaps", "it holds Homeport's administrative directory: homes are made in it, it is none");
+      } else if (own) {
+        good = look_at(entry, *own, own->fs);
+      } else if (at == found.end()) {
         refuse(entry, "missing", tree ? "there is no such directory" : tree.error().sentence());
-      } else if (look_at(entry, at->second, (*tree)->root()) && line->uid && *line->uid != entry.uid) {
+      } else {
+        good = look_at(entry, at->second, (*tree)->root().attributes.fs);
+      }
+      if (good && line->uid && *line->uid != entry.uid) {
         refuse(entry, "owner-differs",
                "it belongs to uid " + std::to_string(entry.uid) + ", the map says " + std::to_string(*line->uid));
       }
@@ -193,8 +204,24 @@ class Planner {
     return {};
   }
 
-  // Owner and kind of the directory; false: it is refused.
-  bool look_at(FleetEntry& entry, const drivers::EntryAttributes& attributes, const drivers::Entry& root) const {
+  // A directory that is an export of its own, as arrays give one to each volume: what lies around it cannot be listed,
+  // or is another filesystem. nullopt: it is none. Type `other`: it is a pool.
+  using OwnExport = Result<std::optional<drivers::EntryAttributes>>;
+  OwnExport own_export(const OpContext& op, drivers::TreeAccess& trees, const std::string& path) {
+    const auto parsed = AbsolutePath::parse(path);
+    if (exports_ == nullptr || !parsed) return std::optional<drivers::EntryAttributes>();
+    const auto seen = exports_->inspect(op, *parsed);
+    if (!seen && is_transient(seen.error().code)) return seen.error();
+    if (!seen || seen->export_path != path) return std::optional<drivers::EntryAttributes>();
+    HOMEPORT_TRY(const auto tree, trees.open_path(op, *parsed));
+    HOMEPORT_TRY(const auto ours, tree->lookup(op, tree->root().node, kAdministrative));
+    if (ours) return std::optional(drivers::EntryAttributes{.type = drivers::EntryType::other});
+    return std::optional(drivers::EntryAttributes{
+        .type = drivers::EntryType::directory, .mode = seen->mode, .uid = seen->owner.uid, .gid = seen->owner.gid});
+  }
+
+  // Owner and kind of the directory; false: it is refused. `around`: the filesystem that it should lie in.
+  bool look_at(FleetEntry& entry, const drivers::EntryAttributes& attributes, std::uint64_t around) const {
     entry.uid = attributes.uid.value;
     entry.gid = attributes.gid.value;
     entry.mode = attributes.mode;
@@ -203,7 +230,7 @@ class Planner {
       refuse(entry, "symlink", "it is a symbolic link; whoever can change it would choose what is mounted");
     } else if (attributes.type != drivers::EntryType::directory) {
       refuse(entry, "not-a-directory", "it is no directory");
-    } else if (attributes.fs != root.attributes.fs) {
+    } else if (attributes.fs != around) {
       refuse(entry, "other-filesystem", "another filesystem is mounted there; import it from its own export");
     } else if (attributes.uid.value < request_.system_below) {
       refuse(entry, "system-owner",
@@ -236,7 +263,7 @@ class Planner {
         return entry;
       }
     }
-    if (!look_at(entry, found.attributes, root)) return entry;
+    if (!look_at(entry, found.attributes, root.attributes.fs)) return entry;
     if (!AbsolutePath::parse(entry.path)) refuse(entry, "odd-name", "the path holds control characters");
     if (const auto name = UserName::parse(entry.user); !name) refuse(entry, "odd-name", name.error().sentence());
     return entry;
@@ -366,6 +393,7 @@ class Planner {
   const Catalog& catalog_;
   const FleetRequest& request_;
   const std::shared_ptr<const std::vector<policies::RuleFacts>> rules_;
+  drivers::ExportDiscovery* exports_ = nullptr;  // null: the backend has none
   FleetPlan plan_{};
   std::vector<std::string> components_{};  // of the entry in hand
   ClassPtr klass_{};                       // that of the entry before
@@ -404,7 +432,8 @@ void plan_fleet(const Homes::Parts& parts, const Caller& caller, const FleetRequ
       *backend, caller,
       [parts, request, trees, keep = *backend](const OpContext& op) {
         Planner planner(parts, request);
-        return request.pattern ? planner.by_pattern(op, *trees) : planner.by_map(op, *trees);
+        if (request.pattern) return planner.by_pattern(op, *trees);
+        return planner.by_map(op, *trees, drivers::find<drivers::ExportDiscovery>(keep->driver()));
       },
       std::move(done));
 }
