@@ -152,6 +152,16 @@ void release_home(const CallPtr& call) {
   });
 }
 
+void finish_copy(const CallPtr& call) {
+  guarded(call, [&]() -> Result<void> {
+    HOMEPORT_CHECK(expect_no_body(call->request));
+    HOMEPORT_TRY(const auto home, find_home(call->api, call->request, call->realm));
+    HOMEPORT_TRY(const auto done, call->api.core().homes().finish_copy(call->caller(), home.key));
+    call->reply_json(200, space_json(done, call->api.catalog()));
+    return {};
+  });
+}
+
 void set_home_rights(const CallPtr& call) {
   guarded(call, [&]() -> Result<void> {
     HOMEPORT_TRY(auto change, read_body(call->request, [](DocReader& in) {

@@ -60,6 +60,7 @@ constexpr std::array kTable{
   RouteEntry{kPost, "/v1/homes/{user}/purge", kDestroy, kKept, "wait dry_run realm server", kSmall, false, on_workers(purge_home)},
   RouteEntry{kPost, "/v1/homes/{user}/release", kSpaces, kKept, "realm server force", kNoBody, false, on_workers(release_home)},
   RouteEntry{kPost, "/v1/homes/{user}/rights", kSpaces, kKept, "realm server", kSmall, false, on_workers(set_home_rights)},
+  RouteEntry{kPost, "/v1/homes/{user}/copied", kSpaces, kKept, "realm server", kNoBody, false, on_workers(finish_copy)},
   RouteEntry{kPost, "/v1/homes:plan-import", kSpaces, kNone, "wait realm", kConfigured, false, on_workers(plan_import)},
   RouteEntry{kGet, "/v1/users", kInventory, kNone, "cursor limit realm", kNoBody, false, from_memory(list_users)},
   RouteEntry{kGet, "/v1/users/{user}", Access::needs_person(Action::read_inventory), kNone, "realm", kNoBody, false, from_memory(get_user)},

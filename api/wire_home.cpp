@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::uint64_t kMostId = 4'294'967'294U;  // 2^32 - 1 is "no id" to the kernel
 
+constexpr std::size_t kLongestSource = 1200;  // of what a home is copied from
+
 std::optional<std::uint32_t> narrow(std::optional<std::uint64_t> value) {
   if (!value) return std::nullopt;
   return static_cast<std::uint32_t>(*value);
@@ -33,6 +35,16 @@ HomeWish read_home_wish(DocReader& in) {
   wish.server = in.text("server", "");
   wish.groups = in.texts("groups");
   wish.hub = in.text("hub", "");
+  if (in.has("copying")) {
+    auto copying = in.object("copying");
+    wish.copying = HomeWish::Copying{.from = copying.text("from"), .backend = copying.text("backend")};
+    if (wish.copying->from.empty() || printable(wish.copying->from, kLongestSource) != wish.copying->from)
+      copying.problem("from", "must be one line of at most 1200 characters",
+                      "name the source, for example host:/home/alice");
+    copying.finish();
+    if (in.has("existing"))
+      in.problem("copying", "goes with a new home, not with one that stands already", "leave one of the two out");
+  }
   wish.allow_similar = in.boolean("allow_similar", false);
   if (in.has("existing")) {
     auto existing = in.object("existing");
@@ -66,6 +78,10 @@ Result<core::HomeRequest> home_request(const HomeWish& wish, const std::string& 
   request.uid = wish.uid;
   request.gid = wish.gid;
   request.quota = wish.quota;
+  if (wish.copying) {
+    HOMEPORT_TRY(auto backend, at(Slug::parse(wish.copying->backend), pointer + "/copying/backend"));
+    request.copying = core::HomeRequest::Copying{.from = wish.copying->from, .backend = std::move(backend)};
+  }
   request.allow_similar = wish.allow_similar;
   return request;
 }

@@ -13,7 +13,7 @@
 namespace homeport::api {
 
 // The members a single request and an item of a batch share: uid, gid, class, quota, server, groups, hub,
-// allow_similar, existing.
+// copying, allow_similar, existing.
 struct HomeWish {
   std::optional<std::uint32_t> uid{};
   std::optional<std::uint32_t> gid{};
@@ -22,6 +22,11 @@ struct HomeWish {
   std::string server{};
   std::vector<std::string> groups{};
   std::string hub{};
+  struct Copying {
+    std::string from;
+    std::string backend;
+  };
+  std::optional<Copying> copying{};
   bool allow_similar = false;
   struct Existing {
     std::string backend;

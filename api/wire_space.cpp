@@ -71,6 +71,7 @@ json space_json(const store::SpaceRecord& space, const core::Catalog& catalog) {
           {"purge_after", time_json(space.purge_after)},
           {"operation", or_null(catalog.open_operation(space.key))},
           {"note", space.note},
+          {"copying", or_null(space.copying)},
           {"revision", space.revision}};
 }
 

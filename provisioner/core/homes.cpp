@@ -38,6 +38,10 @@ Result<void> check_ids(std::uint32_t uid, std::uint32_t gid) {
   return {};
 }
 
+std::string copied_note(const std::string& from) {
+  return "copied from " + from;
+}
+
 std::string home_label(std::string_view realm, std::string_view user_key, std::string_view server) {
   return "home/" + std::string(realm) + "/" + std::string(user_key) + "/" + std::string(server);
 }
@@ -57,6 +61,17 @@ Result<void> check_quota(const ClassSpec& klass, const std::optional<Bytes>& ask
                  .pointer = "/quota"};
   }
   return {};
+}
+
+// A home that people may have worked in is never copied over.
+Result<void> check_copy(const SpaceRecord& known, const std::string& words, const std::string& from) {
+  if (known.copying == from || (!known.copying && known.note == copied_note(from))) return {};
+  return Error{.code = Errc::already_exists,
+               .message = known.copying ? words + " is being copied from " + *known.copying : words + " exists already",
+               .hint = known.copying
+                           ? "go on with that copy, or retire and purge the home first"
+                           : "nothing is copied over a home that is in use; copy by hand what is missing in it",
+               .pointer = "/copying"};
 }
 
 }  // namespace
@@ -179,7 +194,16 @@ Result<Homes::Decision> Homes::decide(const HomeRequest& request) const {
     d.place.existing = request.existing->path;
     return d;
   }
+  if (request.copying && request.copying->backend != d.klass->backend) {
+    return precondition("class " + d.klass->name.str() + " of " + printable(name, 60) + " puts homes on backend " +
+                            d.klass->backend.str() + ", not on " + request.copying->backend.str(),
+                        "name a class of that backend");
+  }
   HOMEPORT_TRY(d.place, place_of_home(p_, *d.klass, request));
+  if (request.copying && d.place.existing) {
+    return precondition("a home of " + printable(name, 60) + " stands already at " + d.place.existing->str(),
+                        "nothing is copied into it; import it, or name a class without existing:");
+  }
   return d;
 }
 
@@ -204,6 +228,7 @@ Result<std::optional<SpaceOutcome>> Homes::known_home(const HomeRequest& request
                  .hint = "one person has one home; `homeport home release` forgets the present one",
                  .pointer = "/path"};
   }
+  if (request.copying) HOMEPORT_CHECK(check_copy(*known, words, request.copying->from));
   if (request.klass && request.klass->str() != known->klass) {
     return Error{.code = Errc::already_exists,
                  .message = words + " exists with class " + known->klass + ", not " + request.klass->str(),
@@ -262,6 +287,7 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
   space.uid = d.owner.uid.value;
   space.gid = d.owner.gid.value;
   space.mode = d.klass->home_mode;
+  if (request.copying) space.copying = request.copying->from;
   space.created_at = now;
   const auto* kind = import ? "home.import" : place.existing ? "home.find-or-create" : "home.ensure";
   auto op = p_.operations.prepare(kind, space, caller,
@@ -417,6 +443,30 @@ Result<SpaceRecord> Homes::resolve(std::string_view realm, std::string_view text
   return Error{.code = Errc::not_found,
                .message = "there is no " + std::string(space_kind_name(*kind)) + " '" + printable(name, 60) + "'",
                .hint = "`homeport " + std::string(space_kind_name(*kind)) + " list` shows them"};
+}
+
+Result<SpaceRecord> Homes::finish_copy(const Caller& caller, const std::string& key) {
+  HOMEPORT_TRY(auto done, resolve("", key));
+  if (!done.copying) return done;
+  HOMEPORT_CHECK(p_.store.write("copied", [&](store::WriteTransaction& tx) -> Result<void> {
+    HOMEPORT_TRY(auto space, store::get<SpaceRecord>(tx, key));
+    if (!space) return Error{.code = Errc::not_found, .message = "there is no space " + key};
+    if (space->state != SpaceState::ready) {
+      return precondition(
+          space_words(*space, p_.catalog) + " is " + std::string(store::space_state_name(space->state)) + ", not ready",
+          "a copy is finished in a home that is ready");
+    }
+    if (space->copying) space->note = copied_note(*space->copying);
+    space->copying.reset();
+    HOMEPORT_CHECK(store::put(tx, *space));
+    done = *space;
+    return tx.append_audit({.at = p_.clock.now(),
+                            .principal = caller.principal.id,
+                            .action = "home.copied",
+                            .subject = key,
+                            .outcome = "ok"});
+  }));
+  return done;
 }
 
 Result<store::UserRecord> Homes::set_uid(const Caller& caller, std::string_view realm, std::string_view user,

@@ -32,6 +32,12 @@ struct HomeRequest {
     AbsolutePath path;
   };
   std::optional<Existing> existing{};
+  // Files will be copied into it: it is new, and no login gets it before finish_copy().
+  struct Copying {
+    std::string from;  // "host:/home/alice", for people
+    Slug backend;      // where it shall be; refused when the class puts it elsewhere
+  };
+  std::optional<Copying> copying{};
   bool allow_similar = false;  // a name that looks like another person's is accepted
 };
 
@@ -85,6 +91,8 @@ class Homes {
     std::optional<std::uint64_t> expected_revision{};
   };
   Result<store::SpaceRecord> set_rights(const Caller& caller, const std::string& space, const RightsChange& change);
+  // The copy into it is complete: from now on logins get it. One that is not being copied is answered as it is.
+  Result<store::SpaceRecord> finish_copy(const Caller& caller, const std::string& space);
   Result<SpaceOutcome> undelete(const Caller& caller, const std::string& space);
   // `confirm` must be the owner's name (or the dataset's), so that nobody purges by a slip.
   Result<SpaceOutcome> purge(const Caller& caller, const std::string& space, std::string_view confirm);

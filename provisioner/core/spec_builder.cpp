@@ -223,6 +223,7 @@ void add_merged(const Catalog& catalog, const store::UserRecord& user, const Cla
     const auto space =
         catalog.space_by_label("home/" + user.realm + "/" + user.key + "/" + std::string(kMergedPrefix) + name);
     if (!space || space->state != SpaceState::ready || built.spec.mounts.size() == render::kMaxMounts) continue;
+    if (space->copying) continue;  // half of it is there
     auto mount = mount_of(*space, klass);
     if (!mount) continue;
     mount->id = mount_id("home-", name);
@@ -270,6 +271,17 @@ void add_health(const Backends& backends, const Catalog& catalog, const SpaceRec
   }
 }
 
+// Half of somebody's files is worse than none: what is written meanwhile would be lost or mixed up.
+void add_copying(const SpaceRecord& home, render::MountSpec& spec) {
+  if (!home.copying) return;
+  spec.state = render::SpecState::blocked;
+  spec.status_hint = 503;
+  spec.notices.push_back({.code = "home-copying",
+                          .level = render::NoticeLevel::error,
+                          .text = "Your files are being copied to this storage and are not all here yet. Nothing is "
+                                  "lost; please try again later."});
+}
+
 }  // namespace
 
 std::string spec_id_of(const SpecRequest& request, std::string_view user_key, std::string_view digest) {
@@ -315,6 +327,7 @@ Result<BuiltSpec> build_spec(const Catalog& catalog, const Backends& backends, c
   add_merged(catalog, user, *klass, built);
   HOMEPORT_CHECK(add_datasets(catalog, request, user, *klass, built));
   add_health(backends, catalog, home, spec);
+  add_copying(home, spec);
   spec.environment = klass->environment;
   spec.environment.emplace("NB_UMASK", klass->umask);
   spec.labels = klass->labels;

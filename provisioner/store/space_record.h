@@ -71,6 +71,8 @@ struct SpaceRecord {
   std::optional<WallTime> retired_at{};
   std::optional<WallTime> purge_after{};  // earliest time the policy lets it be purged
   std::string note{};                     // free words of an admin
+  // Set while somebody's files are copied into it: from where. Logins do not get it until that is over.
+  std::optional<std::string> copying{};
   std::uint64_t revision = 0;
   // "home/REALM/u-…/SERVER", "scratch/REALM/u-…/NAME", "dataset/NAME", "group/NAME"; empty for purged, failed and
   // released, so that the name is free again.

@@ -111,6 +111,10 @@ TEST_F(RealAnswersTest, FitTheDescription) {
   const auto pending = send("PUT", "/v1/homes/later?wait=0", R"({"uid":1002,"gid":1002})");
   EXPECT_TRUE(pending.status == 202U || pending.status == 201U) << pending.text();
   ask("POST", "/v1/homes:ensure", R"({"items":[{"user":"bob","uid":1003,"gid":1},{"user":"..","uid":1,"gid":1}]})");
+  ask("PUT", "/v1/homes/carol", R"({"uid":1004,"gid":1004,"copying":{"from":"old:/home/carol","backend":"lab"}})", 201);
+  ask("PUT", "/v1/homes/dora", R"({"uid":1005,"gid":1,"copying":{"from":"a\nb","backend":"lab"}})", 400);
+  ask("POST", "/v1/mountspecs", R"({"hub":"main","user":"carol"})", 503, "spawner");
+  ask("POST", "/v1/homes/carol/copied");
   ask("PATCH", "/v1/homes/alice", R"({"quota":6442450944})");
   ask("PATCH", "/v1/homes/alice?dry_run=true", R"({"quota":"7GiB"})");
   ask("PUT", "/v1/datasets/sets?dry_run=true", R"({"backend":"lab","path":"/data/sets"})");

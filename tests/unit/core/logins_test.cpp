@@ -134,6 +134,42 @@ TEST_F(LoginsTest, ARetiredHomeIsNotMounted) {
 }
 
 // More datasets than a session takes lock nobody out.
+TEST_F(LoginsTest, AHomeThatIsBeingCopiedIsWithheldUntilTheCopyIsOver) {
+  const auto from = [](const char* where, const char* backend = "lab") {
+    return [=](core::HomeRequest& request) {
+      request.copying = core::HomeRequest::Copying{.from = where, .backend = *Slug::parse(backend)};
+    };
+  };
+  EXPECT_ERRC(ensure("alice", 1001, from("old:/home/alice", "elsewhere")), Errc::failed_precondition);
+  const auto made = ensure("alice", 1001, from("old:/home/alice"));
+  ASSERT_OK(made);
+  EXPECT_EQ(made->copying, "old:/home/alice");
+  const auto blocked = ask(login("alice"));
+  ASSERT_OK(blocked);
+  EXPECT_EQ((*blocked)["state"], "blocked");
+  EXPECT_EQ((*blocked)["_status"], 503);
+  EXPECT_EQ((*blocked)["notices"][0]["code"], "home-copying");
+  restart();
+  const auto still = ask(login("alice"));
+  ASSERT_OK(still);
+  EXPECT_EQ((*still)["state"], "blocked");
+  EXPECT_OK(ensure("alice", 1001, from("old:/home/alice"))) << "the same copy goes on";
+  EXPECT_ERRC(ensure("alice", 1001, from("other:/home/alice")), Errc::already_exists);
+  const auto done = hp().homes().finish_copy(caller(), made->key);
+  ASSERT_OK(done);
+  EXPECT_FALSE(done->copying);
+  EXPECT_EQ(done->note, "copied from old:/home/alice");
+  EXPECT_OK(hp().homes().finish_copy(caller(), made->key)) << "said twice is said once";
+  const auto ready = ask(login("alice"));
+  ASSERT_OK(ready);
+  EXPECT_EQ((*ready)["state"], "ready");
+  EXPECT_OK(ensure("alice", 1001, from("old:/home/alice"))) << "it is known to be finished";
+  EXPECT_ERRC(ensure("alice", 1001, from("other:/home/alice")), Errc::already_exists);
+  // What people may have worked in is never copied over.
+  ASSERT_OK(ensure("bob", 1002));
+  EXPECT_ERRC(ensure("bob", 1002, from("old:/home/bob")), Errc::already_exists);
+}
+
 TEST_F(LoginsTest, TooManyDatasetsAreCutOffByNameWithANotice) {
   ASSERT_OK(ensure("alice", 1001));
   import_data();
