@@ -14,6 +14,8 @@
 
 namespace homeport::cli {
 
+struct TreeDoors;  // cli/tree_doors.h
+
 // Everything outside of the process; tests bring their own. All members outlive the command.
 struct Host {
   Environment env;
@@ -26,6 +28,7 @@ struct Host {
   bool out_terminal = false;
   bool err_terminal = false;
   std::size_t width = 80;  // of the terminal, or COLUMNS; 80 otherwise
+  const TreeDoors* trees = nullptr;
 };
 
 enum class Format { automatic, table, json, yaml };

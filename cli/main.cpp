@@ -8,6 +8,9 @@
 #include <iostream>
 
 #include "cli/app.h"
+#include "cli/tree_doors.h"
+#include "drivers/local/local_tree.h"
+#include "drivers/nfs/nfs_server.h"
 
 namespace {
 
@@ -30,6 +33,32 @@ std::size_t width_of_output() {
   return kUsual;
 }
 
+using homeport::AbsolutePath;
+using homeport::OpContext;
+using homeport::Result;
+using homeport::drivers::NfsServer;
+using homeport::drivers::Tree;
+
+class LocalDoor final : public homeport::cli::TreeDoor {
+ public:
+  Result<std::unique_ptr<Tree>> open(const OpContext& /*op*/, const AbsolutePath& path, bool for_writing) override {
+    if (!for_writing) return homeport::drivers::open_local_tree(path);
+    return homeport::Error{.code = homeport::Errc::unsupported, .message = "local directories are only read"};
+  }
+};
+
+class NfsDoor final : public homeport::cli::TreeDoor {
+ public:
+  NfsDoor(const homeport::cli::NfsAddress& at, homeport::Clock& clock)
+      : server_({.server = at.server, .nfs_port = at.port, .mount_port = at.mount_port}, clock) {}
+  Result<std::unique_ptr<Tree>> open(const OpContext& op, const AbsolutePath& path, bool for_writing) override {
+    return server_.open(op, path, for_writing ? NfsServer::For::writing : NfsServer::For::reading);
+  }
+
+ private:
+  NfsServer server_;
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -37,6 +66,9 @@ int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
   const auto clock = homeport::make_system_clock();
   const auto ids = homeport::make_system_ids();
+  const homeport::cli::TreeDoors trees{
+      .local = [] { return std::make_unique<LocalDoor>(); },
+      .nfs = [&](const homeport::cli::NfsAddress& at) { return std::make_unique<NfsDoor>(at, *clock); }};
   homeport::cli::Host host{.env = variable,
                            .in = std::cin,
                            .out = std::cout,
@@ -46,6 +78,7 @@ int main(int argc, char** argv) {
                            .in_terminal = isatty(STDIN_FILENO) == 1,
                            .out_terminal = isatty(STDOUT_FILENO) == 1,
                            .err_terminal = isatty(STDERR_FILENO) == 1,
-                           .width = width_of_output()};
+                           .width = width_of_output(),
+                           .trees = &trees};
   return homeport::cli::run({argv + 1, argv + argc}, host);
 }

@@ -191,6 +191,7 @@ std::string space_view(const Json& space, const Look& look, WallTime now) {
   if (member(space, "purge_after") != nullptr)
     details.push_back({"kept until", human_time(text_at(space, "purge_after"), now)});
   add_if(details, "operation", text_at(space, "operation"));
+  add_if(details, "copying from", text_at(space, "copying"));
   add_if(details, "note", text_at(space, "note"));
   std::string out = details_text(details, look);
   if (member(space, "grants") != nullptr) out += section("Granted to", grants_text(space, look));

@@ -143,6 +143,13 @@ Result<ExitCode> release(Cli& cli, const ForcedOptions& o) {
   cli.show(space, space_view);
   return ExitCode::ok;
 }
+Result<ExitCode> copied(Cli& cli, const HomeOptions& o) {
+  HOMEPORT_TRY(auto target, home_target(cli, o, "copied"));
+  HOMEPORT_TRY(Api * api, cli.api());
+  HOMEPORT_TRY(const auto space, api->json({.method = "POST", .target = std::move(target), .repeat = Repeat::keyed}));
+  cli.show(space, space_view);
+  return ExitCode::ok;
+}
 Result<ExitCode> rights(Cli& cli, const RightsOptions& o) {
   Json body = Json::object();
   for (const auto& [name, word] : {std::pair{"snapshot", o.snapshot}, {"resize", o.resize}, {"destroy", o.destroy}}) {
@@ -309,6 +316,15 @@ void add_home_commands(const Noun& noun) {
       release);
   add_home(releasing.app, releasing.options.home);
   releasing.app->add_flag("--force", releasing.options.force, "also a home that Homeport made");
+  const auto finishing = add_verb<HomeOptions>(
+      noun,
+      {.name = "copied",
+       .description = "Say that the copy into a home is complete: from now on logins get it. `home import --copy` does "
+                      "it by itself; this is for a copy that was completed by other means.",
+       .example = "homeport home copied alice",
+       .takes_realm = true},
+      copied);
+  add_home(finishing.app, finishing.options);
   const auto granting = add_verb<RightsOptions>(
       noun,
       {.name = "rights",

@@ -3,6 +3,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "cli/commands/home_copy.h"
 #include "cli/commands/kubernetes_import.h"
 #include "cli/commands/registry.h"
 #include "cli/commands/roster_ensure.h"
@@ -27,6 +28,7 @@ struct ImportOptions {
   std::optional<std::uint32_t> system_below{};
   std::string failures{};
   KubernetesOptions kubernetes{};
+  CopyOptions copy{};
   Mutation mutation{};
 };
 
@@ -72,6 +74,21 @@ Result<void> check_options(const ImportOptions& o) {
   if (!o.kubernetes.dump.empty() && !o.base.empty())
     return usage("--base has no meaning with --from-kubernetes", "volumes say where they are, from the server's root");
   return {};
+}
+
+Result<ExitCode> import_by_copy(Cli& cli, const ImportOptions& o) {
+  if (!o.base.empty() || !o.map.empty() || o.kubernetes.any() || !o.failures.empty())
+    return usage("--base, --map, --from-kubernetes and --failures have no meaning with --copy",
+                 "--from says where the homes are, --match how they are named there");
+  CopyJob job{.backend = o.backend, .match = o.match, .klass = o.klass, .hub = o.hub};
+  if (!o.names.empty()) {
+    HOMEPORT_TRY(job.names, read_names(cli, o.names));
+  }
+  job.allow_similar = o.allow_similar;
+  job.system_below = o.system_below.value_or(job.system_below);
+  job.options = o.copy;
+  job.mutation = o.mutation;
+  return copy_homes(cli, job);
 }
 
 Json body_of(const ImportOptions& o) {
@@ -160,6 +177,8 @@ Result<ExitCode> import_from_kubernetes(Cli& cli, const ImportOptions& o) {
 }
 
 Result<ExitCode> import(Cli& cli, const ImportOptions& o) {
+  if (o.copy.copy) return import_by_copy(cli, o);
+  if (o.copy.any()) return usage("--from, --nfs-server, --nfs-port and --mount-port go with --copy", {});
   HOMEPORT_CHECK(check_options(o));
   if (!o.kubernetes.dump.empty()) return import_from_kubernetes(cli, o);
   HOMEPORT_TRY(const auto body, plan_body(cli, o));
@@ -189,10 +208,18 @@ void add_import_command(const Noun& noun) {
            "user,path[,uid][,gid][,class][,quota] instead. --from-kubernetes reads the volumes and claims of a cluster "
            "(nfs, csi-driver-nfs, nfs-subdir-external-provisioner, pure-csi; others are named and left out); each "
            "belongs to whom the hub wrote on the claim. As long as Kubernetes would remove one of them with its claim, "
-           "nothing is imported, and the commands that change it are printed.",
+           "nothing is imported, and the commands that change it are printed.\n\n"
+           "--copy --from moves homes from this machine's disks, or from another backend, into new homes: content, "
+           "owners, modes, times and links, each file read back and compared. Run it as root, on a machine that the "
+           "export lets be root. The source is only read. Logins wait until a home is whole; killed or interrupted, "
+           "the "
+           "same command goes on. Not copied: sockets, pipes, devices and other filesystems mounted in a home (each is "
+           "named), ACLs and extended attributes; a file of several names becomes several files.",
        .example = "homeport home import --backend nas --base /home --match '{user}' --dry-run\n"
                   "homeport home import --backend nas --base /home --match 'jupyter-{tljh_user}'\n"
                   "homeport home import --backend nas --map users.csv --failures failed.csv\n"
+                  "homeport home import --backend nas --copy --from /home --dry-run\n"
+                  "homeport home import --backend nas --copy --from old:/export/home\n"
                   "kubectl get pv,pvc -A -o yaml > dump.yaml\n"
                   "homeport home import --backend nas --from-kubernetes dump.yaml --dry-run",
        .takes_realm = true},
@@ -203,6 +230,7 @@ void add_import_command(const Noun& noun) {
   add(verb.app, "--match", o.match, "PATTERN", "where a home lies below the base, for example {user}");
   add(verb.app, "--map", o.map, "FILE", "whose each home is, as CSV; - is standard input");
   add_kubernetes_options(verb.app, o.kubernetes);
+  add_copy_options(verb.app, o.copy);
   add(verb.app, "--names", o.names, "FILE", "people's names, one a line, to recognise hashed names by");
   add(verb.app, "--class", o.klass, "CLASS", "class of the homes; the rules decide otherwise");
   add(verb.app, "--hub", o.hub, "HUB", "the hub the rules are asked for");

@@ -52,6 +52,8 @@ DriverInfo Backend::describe(std::uint64_t generation, bool known, const std::op
       "NFSv3 (administration), " + (config_.client.local ? "binds on host " + config_.client.local->host + " (clients)"
                                                          : "NFSv" + config_.client.version + " (clients)"));
   info.facts.emplace("client server", config_.client.server);
+  if (config_.client.port) info.facts.emplace("client port", std::to_string(*config_.client.port));
+  if (config_.client.mount_port) info.facts.emplace("client mount port", std::to_string(*config_.client.mount_port));
   if (!config_.client.path_prefix.empty()) info.facts.emplace("client path prefix", config_.client.path_prefix);
   if (squashed) info.facts.emplace("squash", "all to uid " + std::to_string(squashed->uid.value));
   return info;

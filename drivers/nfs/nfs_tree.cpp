@@ -141,7 +141,8 @@ Result<std::unique_ptr<Tree>> open_object_tree(const OpContext& op, Backend& bac
   });
 }
 
-Result<std::unique_ptr<Tree>> open_path_tree(const OpContext& op, Backend& backend, const AbsolutePath& path) {
+Result<std::unique_ptr<Tree>> open_path_tree(const OpContext& op, Backend& backend, const AbsolutePath& path,
+                                             TreeMode mode) {
   using Opened = std::unique_ptr<Tree>;
   HOMEPORT_TRY(const auto below, export_of(op, backend, path));
   Site& site = backend.export_site(below.export_path);
@@ -151,7 +152,7 @@ Result<std::unique_ptr<Tree>> open_path_tree(const OpContext& op, Backend& backe
     if (entry->attributes.type != EntryType::directory) {
       return Error{.code = Errc::failed_precondition, .message = path.str() + " is not a directory"};
     }
-    return Opened(std::make_unique<NfsTree>(backend, site, *std::move(entry), path.str(), TreeMode::read_only));
+    return Opened(std::make_unique<NfsTree>(backend, site, *std::move(entry), path.str(), mode));
   });
 }
 

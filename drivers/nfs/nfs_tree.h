@@ -50,6 +50,7 @@ class NfsTree final : public Tree {
 
 // An object's live tree (or the one in the trash). Errors: failed_precondition when something else stands there.
 Result<std::unique_ptr<Tree>> open_object_tree(const OpContext& op, Backend& backend, const ObjectRef& ref);
-Result<std::unique_ptr<Tree>> open_path_tree(const OpContext& op, Backend& backend, const AbsolutePath& path);
+Result<std::unique_ptr<Tree>> open_path_tree(const OpContext& op, Backend& backend, const AbsolutePath& path,
+                                             TreeMode mode = TreeMode::read_only);
 
 }  // namespace homeport::drivers::nfs

@@ -201,8 +201,9 @@ Result<Homes::Decision> Homes::decide(const HomeRequest& request) const {
   }
   HOMEPORT_TRY(d.place, place_of_home(p_, *d.klass, request));
   if (request.copying && d.place.existing) {
-    return precondition("a home of " + printable(name, 60) + " stands already at " + d.place.existing->str(),
-                        "nothing is copied into it; import it, or name a class without existing:");
+    return precondition("class " + d.klass->name.str() + " takes over homes that stand already, at " +
+                            d.place.existing->str() + " that of " + printable(name, 60) + "; a copy needs a new one",
+                        "name a class without existing:, or import what stands there");
   }
   return d;
 }

@@ -32,7 +32,8 @@ ALLOWED = {
     "provisioner/core": ["policies", "drivers/core", "provisioner/render", "provisioner/store", BASE],
     "api": ["provisioner/core", "provisioner/render", "provisioner/config", "policies", "provisioner/store/records.h",
             "provisioner/store/store.h", "drivers/core/types.h", BASE],
-    "cli": ["provisioner/render", "provisioner/config/yaml_document.h", "policies/spawner_names.h", BASE],
+    "cli": ["provisioner/render", "provisioner/config/yaml_document.h", "policies/spawner_names.h", "policies/home_pattern.h",
+            "drivers/core", BASE],
 }
 COMPOSITION_ROOTS = {"api/service.cpp", "api/service_settings.h", "api/service_settings.cpp"}
 SOURCE_FOLDERS = ["provisioner", "drivers", "policies", "api", "cli"]

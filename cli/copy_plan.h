@@ -1,0 +1,38 @@
+// Which directories below a source are homes to be copied, and whose. Looks at the source only.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "drivers/core/optional.h"
+#include "policies/home_pattern.h"
+
+namespace homeport::cli {
+
+struct CopySource {
+  std::string path;  // below the source, as it is written
+  std::string user{};
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+};
+struct NotCopied {
+  std::string path;
+  std::string user{};  // empty: nobody's
+  std::string reason;  // a word to sort by
+  std::string why;
+};
+struct CopyPlan {
+  std::vector<CopySource> homes{};  // by path
+  std::vector<NotCopied> refused{};
+  std::size_t unmatched = 0;
+};
+
+struct CopyPattern {
+  policies::HomePattern pattern;
+  std::vector<std::string> names{};  // people that may be meant where a name ends in a hash
+  std::uint32_t system_below = 1000;
+};
+// Errors: those of reading the source; too_large for more than 200,000 entries.
+[[nodiscard]] Result<CopyPlan> plan_copy(const OpContext& op, drivers::Tree& tree, const CopyPattern& pattern);
+
+}  // namespace homeport::cli

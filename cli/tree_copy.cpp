@@ -1,0 +1,330 @@
+#include "cli/tree_copy.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+
+#include "provisioner/base/digest.h"
+
+namespace homeport::cli {
+namespace {
+
+using drivers::AttributeChange;
+using drivers::Entry;
+using drivers::EntryAttributes;
+using drivers::EntryType;
+using drivers::Node;
+using drivers::Tree;
+
+constexpr std::size_t kPiece = std::size_t{1} << 20U;   // read, hashed and read back at once
+constexpr std::size_t kBlock = std::size_t{64} << 10U;  // a block of zeros is left out: sparse files stay sparse
+constexpr std::chrono::seconds kLongestCall{120};
+
+// NFSv3 counts seconds from 1970 in 32 bits (RFC 1813, nfstime3).
+WallTime storable(WallTime time) {
+  const WallTime last{std::chrono::seconds(0xFFFFFFFFLL)};
+  return std::clamp(time, WallTime{}, last);
+}
+
+bool same_file(const EntryAttributes& from, const EntryAttributes& to) {
+  return to.type == EntryType::file && from.size == to.size && from.mode == to.mode && from.uid == to.uid &&
+         from.gid == to.gid && storable(from.modified) == to.modified;
+}
+
+bool unchanged(const EntryAttributes& before, const EntryAttributes& after) {
+  return before.type == after.type && before.size == after.size && before.modified == after.modified &&
+         before.changed == after.changed && before.id == after.id;
+}
+
+std::string_view text_of(std::span<const std::byte> data) {
+  return {reinterpret_cast<const char*>(data.data()), data.size()};
+}
+
+bool all_zero(std::span<const std::byte> data) {
+  return std::ranges::all_of(data, [](std::byte b) { return b == std::byte{0}; });
+}
+
+std::string joined(const std::string& dir, const std::string& name) {
+  return dir.empty() ? name : dir + "/" + name;
+}
+
+}  // namespace
+
+// One directory on the way down.
+struct TreeCopy::Level {
+  std::string path;
+  Entry from;
+  Node to{};
+  std::vector<Entry> entries{};
+  std::map<std::string, Entry> there{};  // of the target; what is left when all entries are done is removed
+  std::size_t next = 0;
+};
+
+OpContext TreeCopy::op() const {
+  return {.request_id = "copy", .deadline = clock_.mono() + kLongestCall, .stop = stop_};
+}
+
+class TreeCopy::Pass {
+ public:
+  // `to` null: only counts.
+  Pass(TreeCopy& copy, Tree& from, Tree* to) : copy_(copy), from_(from), to_(to), piece_(to == nullptr ? 0 : kPiece) {}
+
+  Result<CopyReport> run() {
+    const auto root = from_.root();
+    HOMEPORT_CHECK(enter({.path = {}, .from = root, .to = to_ == nullptr ? Node{} : to_->root().node}));
+    while (!levels_.empty()) {
+      if (copy_.stop_.stop_requested()) return Error{.code = Errc::cancelled, .message = "the copy was stopped"};
+      if (levels_.back().next < levels_.back().entries.size()) {
+        auto& level = levels_.back();
+        HOMEPORT_CHECK(take(level, level.entries[level.next++]));
+      } else {
+        HOMEPORT_CHECK(leave());
+      }
+    }
+    return std::move(report_);
+  }
+
+ private:
+  // What the source refuses is a fault of that entry; what it cannot do now ends the pass.
+  [[nodiscard]] bool noted(const Error& error, const std::string& path) {
+    if (is_transient(error.code) || error.code == Errc::cancelled || error.code == Errc::internal) return false;
+    if (error.code == Errc::not_found) {
+      report_.changing.push_back({path, "is gone since it was listed"});
+    } else {
+      report_.unreadable.push_back({path, error.sentence()});
+    }
+    return true;
+  }
+
+  static Result<std::vector<Entry>> list(const OpContext& op, Tree& tree, const Node& directory) {
+    std::vector<Entry> out;
+    std::optional<drivers::Cursor> from;
+    do {
+      const std::array<drivers::ListRequest, 1> wanted{{{.directory = directory, .from = from}}};
+      auto page = std::move(tree.list(op, wanted).front());
+      if (!page) return std::move(page).error();
+      std::ranges::move(page->entries, std::back_inserter(out));
+      from = std::move(page->next);
+    } while (from);
+    return out;
+  }
+
+  Result<void> enter(Level level) {
+    auto entries = list(copy_.op(), from_, level.from.node);
+    if (!entries) {
+      if (noted(entries.error(), level.path)) return {};
+      return std::move(entries).context("read " + printable(level.path, 1100)).error();
+    }
+    level.entries = std::move(entries).value();
+    if (to_ != nullptr) {
+      HOMEPORT_TRY(auto there, list(copy_.op(), *to_, level.to));
+      for (auto& one : there) {
+        auto name = one.name;
+        level.there.insert_or_assign(std::move(name), std::move(one));
+      }
+    }
+    levels_.push_back(std::move(level));
+    return {};
+  }
+
+  // Every entry of the directory is done.
+  Result<void> leave() {
+    auto level = std::move(levels_.back());
+    levels_.pop_back();
+    if (to_ == nullptr) return {};
+    for (const auto& [name, entry] : level.there) HOMEPORT_CHECK(remove(level.to, entry));
+    if (levels_.empty()) return {};  // the root is as the service made it
+    const auto& a = level.from.attributes;
+    HOMEPORT_TRY(const auto now, to_->stat(copy_.op(), level.to));
+    if (now.mode == a.mode && now.uid == a.uid && now.gid == a.gid && now.modified == storable(a.modified)) return {};
+    return set(level.to, level.path, {.owner = Owner{a.uid, a.gid}, .mode = a.mode, .modified = storable(a.modified)});
+  }
+
+  Result<void> set(const Node& node, const std::string& path, const AttributeChange& change) {
+    HOMEPORT_CHECK(to_->set_attributes(copy_.op(), node, change).context("copy " + printable(path, 1100)));
+    return {};
+  }
+
+  Result<void> take(Level& level, const Entry& entry) {
+    const auto path = joined(level.path, entry.name);
+    std::optional<Entry> there;
+    if (const auto at = level.there.find(entry.name); at != level.there.end()) {
+      there = std::move(at->second);
+      level.there.erase(at);
+    }
+    const bool elsewhere = entry.attributes.fs != from_.root().attributes.fs;
+    if (entry.attributes.type == EntryType::other || elsewhere) {
+      report_.left_behind.push_back({path, elsewhere ? "another filesystem is mounted there"
+                                                     : "a socket, a pipe or a device: no file that could be copied"});
+      return there && to_ != nullptr ? remove(level.to, *there) : Result<void>{};
+    }
+    const Node to = level.to;  // entering a directory moves the levels
+    switch (entry.attributes.type) {
+      case EntryType::directory: ++report_.directories; return take_directory(to, path, entry, there);
+      case EntryType::symlink:
+        ++report_.links;
+        return to_ == nullptr ? Result<void>{} : take_link(to, path, entry, there);
+      case EntryType::file:
+      case EntryType::other: break;
+    }
+    ++report_.files;
+    report_.bytes += entry.attributes.size;
+    if (entry.attributes.links > 1) ++report_.several_names;
+    return to_ == nullptr ? Result<void>{} : take_file(to, path, entry, there);
+  }
+
+  Result<void> take_directory(const Node& dir, const std::string& path, const Entry& entry,
+                              const std::optional<Entry>& there) {
+    Level level{.path = path, .from = entry};
+    if (to_ != nullptr && there && there->attributes.type == EntryType::directory) {
+      level.to = there->node;
+    } else if (to_ != nullptr) {
+      if (there) HOMEPORT_CHECK(remove(dir, *there));
+      HOMEPORT_TRY(const auto made, to_->make_directory(copy_.op(), dir, entry.name, {.mode = 0700}));
+      level.to = made.node;
+      ++report_.copied;
+    }
+    return enter(std::move(level));
+  }
+
+  Result<void> take_link(const Node& dir, const std::string& path, const Entry& entry,
+                         const std::optional<Entry>& there) {
+    const auto target = from_.read_link(copy_.op(), entry.node);
+    if (!target) return noted(target.error(), path) ? Result<void>{} : Result<void>(target.error());
+    const Owner owner{entry.attributes.uid, entry.attributes.gid};
+    if (there && there->attributes.type == EntryType::symlink &&
+        Owner{there->attributes.uid, there->attributes.gid} == owner) {
+      HOMEPORT_TRY(const auto present, to_->read_link(copy_.op(), there->node));
+      if (present == *target) return {};
+    }
+    if (there) HOMEPORT_CHECK(remove(dir, *there));
+    HOMEPORT_CHECK(
+        to_->make_link(copy_.op(), dir, entry.name, *target, owner).context("copy " + printable(path, 1100)));
+    ++report_.copied;
+    return {};
+  }
+
+  Result<void> take_file(const Node& dir, const std::string& path, const Entry& entry,
+                         const std::optional<Entry>& there) {
+    ++copy_.progress_.files;
+    if (there && same_file(entry.attributes, there->attributes)) {
+      copy_.progress_.bytes += entry.attributes.size;
+      return {};
+    }
+    if (there) HOMEPORT_CHECK(remove(dir, *there));
+    HOMEPORT_TRY(const auto made, to_->make_file(copy_.op(), dir, entry.name, {.mode = 0600}));
+    ++report_.copied;
+    std::vector<Sha256> sums;
+    std::uint64_t size = 0;
+    if (auto sent = send(entry, made.node, sums, size); !sent) {
+      if (from_failed_ && noted(sent.error(), path)) return {};
+      return std::move(sent).context("copy " + printable(path, 1100));
+    }
+    const auto& a = entry.attributes;
+    HOMEPORT_CHECK(set(made.node, path, {.owner = Owner{a.uid, a.gid}, .mode = a.mode, .size = size}));
+    HOMEPORT_CHECK(read_back(made.node, path, sums, size));
+    const auto after = from_.stat(copy_.op(), entry.node);
+    if (!after) return noted(after.error(), path) ? Result<void>{} : Result<void>(after.error());
+    if (!unchanged(a, *after) || size != a.size) {
+      report_.changing.push_back({path, "was written to while it was copied"});
+      return {};
+    }
+    // Last: from now on it counts as whole.
+    HOMEPORT_CHECK(set(made.node, path, {.modified = storable(a.modified)}));
+    HOMEPORT_TRY(const auto now, to_->stat(copy_.op(), made.node));
+    if (same_file(a, now)) return {};
+    return Error{.code = Errc::failed_precondition,
+                 .message = "the server did not keep owner, mode, size or time of " + printable(path, 1100),
+                 .hint = "the export must let root of this machine give files away (no_root_squash)"};
+  }
+
+  // Content only; blocks of zeros are left out, since the size is set afterwards.
+  Result<void> send(const Entry& entry, const Node& to, std::vector<Sha256>& sums, std::uint64_t& size) {
+    ends_.clear();
+    for (;;) {
+      from_failed_ = true;
+      HOMEPORT_TRY(const auto got, from_.read(copy_.op(), entry.node, size, piece_));
+      from_failed_ = false;
+      if (got == 0) return {};
+      const auto data = std::span<const std::byte>(piece_).first(got);
+      sums.push_back(sha256(text_of(data)));
+      for (std::size_t at = 0; at < got;) {
+        const auto run = run_at(data, at);
+        if (run > 0) HOMEPORT_CHECK(to_->write(copy_.op(), to, size + at, data.subspan(at, run)));
+        at += std::max(run, std::min(kBlock, got - at));
+      }
+      size += got;
+      copy_.progress_.bytes += got;
+      // A short piece: what follows is read at its own place, so that the sums are of the same pieces again.
+      ends_.push_back(size);
+    }
+  }
+
+  // How many bytes from `at` on are to be written: whole blocks that are not zero.
+  static std::size_t run_at(std::span<const std::byte> data, std::size_t at) {
+    std::size_t end = at;
+    while (end < data.size()) {
+      const auto block = data.subspan(end, std::min(kBlock, data.size() - end));
+      if (all_zero(block)) break;
+      end += block.size();
+    }
+    return end - at;
+  }
+
+  Result<void> read_back(const Node& file, const std::string& path, const std::vector<Sha256>& sums,
+                         std::uint64_t size) {
+    const auto ends = std::exchange(ends_, {});
+    std::uint64_t from = 0;
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      const auto wanted = std::span(piece_).first(static_cast<std::size_t>(ends[i] - from));
+      std::size_t got = 0;
+      while (got < wanted.size()) {
+        HOMEPORT_TRY(const auto n, to_->read(copy_.op(), file, from + got, wanted.subspan(got)));
+        if (n == 0) break;
+        got += n;
+      }
+      if (got != wanted.size() || sha256(text_of(wanted)) != sums[i]) return differs(path);
+      from = ends[i];
+    }
+    HOMEPORT_TRY(const auto more, to_->read(copy_.op(), file, size, std::span(piece_).first(1)));
+    return more == 0 ? Result<void>{} : differs(path);
+  }
+  static Error differs(const std::string& path) {
+    return Error{.code = Errc::failed_precondition,
+                 .message = "what was read back of " + printable(path, 1100) + " is not what was written",
+                 .hint = "look at the health of the target's disk and at its log, then give the command again"};
+  }
+
+  // An entry of the target and everything below it. Links are removed, never followed.
+  Result<void> remove(const Node& dir, const Entry& entry) {
+    const bool is_directory = entry.attributes.type == EntryType::directory;
+    if (is_directory) {
+      HOMEPORT_TRY(const auto below, list(copy_.op(), *to_, entry.node));
+      for (const auto& one : below) HOMEPORT_CHECK(remove(entry.node, one));
+    }
+    const std::array<Tree::Removal, 1> one{{{.directory = dir, .name = entry.name, .is_directory = is_directory}}};
+    HOMEPORT_CHECK(std::move(to_->remove(copy_.op(), one).front()));
+    ++report_.removed;
+    return {};
+  }
+
+  TreeCopy& copy_;
+  Tree& from_;
+  Tree* to_;
+  std::vector<std::byte> piece_;
+  std::vector<std::uint64_t> ends_{};  // of the pieces of the file that is being sent
+  bool from_failed_ = false;           // whose error send() gave
+  std::vector<Level> levels_{};
+  CopyReport report_{};
+};
+
+Result<CopyReport> TreeCopy::count(Tree& from) {
+  return Pass(*this, from, nullptr).run();
+}
+
+Result<CopyReport> TreeCopy::pass(Tree& from, Tree& to) {
+  return Pass(*this, from, &to).run();
+}
+
+}  // namespace homeport::cli

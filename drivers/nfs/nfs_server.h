@@ -1,0 +1,39 @@
+// Directories of any NFS server as trees, for tools that work on a server without a backend of the service.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "drivers/core/optional.h"
+
+namespace homeport::drivers {
+
+namespace nfs {
+class Backend;
+}
+
+// Speaks NFSv3 as uid 0. Threads: every method from any thread; an open tree is for one thread at a time.
+class NfsServer {
+ public:
+  struct Address {
+    std::string server;
+    std::optional<std::uint16_t> nfs_port{};    // nullopt: ask the portmapper, else 2049
+    std::optional<std::uint16_t> mount_port{};  // nullopt: ask the portmapper
+  };
+  // No contact yet. `clock` must outlive it, and it every tree that it opened.
+  NfsServer(Address address, Clock& clock);
+  ~NfsServer();
+  NfsServer(const NfsServer&) = delete;
+  NfsServer& operator=(const NfsServer&) = delete;
+
+  enum class For { reading, writing };
+  // A directory at or below an export. Errors: not_found, failed_precondition (no directory, a link on the way).
+  Result<std::unique_ptr<Tree>> open(const OpContext& op, const AbsolutePath& path, For what);
+
+ private:
+  std::unique_ptr<nfs::Backend> backend_;
+};
+
+}  // namespace homeport::drivers
