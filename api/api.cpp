@@ -141,59 +141,111 @@ Error Api::not_ready() const {
                .retry_after = std::chrono::seconds(standby ? 5 : 1)};
 }
 
-Result<policies::Principal> Api::admit(const RouteEntry& entry, const Request& request) {
+std::optional<Result<policies::Principal>> Api::identify(const RouteEntry& entry, const Request& request,
+                                                         const Asked& asked) const {
+  using Who = Result<policies::Principal>;
   const bool no_token =
       entry.access.kind == Access::Kind::open || (entry.access.kind == Access::Kind::metrics && settings_.metrics_open);
   // Tokens are known only once the store is read.
-  if (phase() != Phase::ready && !(entry.always && no_token)) return not_ready();
-  const AccessCheck check{.tokens = p_.core.tokens(),
-                          .catalog = p_.core.catalog(),
-                          .realm = settings_.realm,
-                          .metrics_open = settings_.metrics_open};
-  auto principal = check_access(check, entry.access, request);
-  if (!principal) {
-    // Who it was is known for a refusal by rights, and not for a credential that is none.
-    policies::Principal who{.id = "unauthenticated"};
-    if (principal.error().code == Errc::forbidden) {
-      if (auto known = authenticate(p_.core.tokens(), request)) who = std::move(known).value();
+  if (phase() != Phase::ready && !(entry.always && no_token)) return Who(not_ready());
+  if (no_token) return Who(policies::Principal{.id = {}});
+  const auto token = bearer_token(request);
+  if (!token) return Who(token.error());
+  auto& hubs = p_.core.hub_tokens();
+  if (!hubs.concerns(*token)) return Who(p_.core.tokens().authenticate(*token));
+  const auto person = asked ? asked : hubs.known(hub_of(request), *token);
+  if (!person) return std::nullopt;
+  if (!*person) return Who(person->error());
+  return Who(principal_of(p_.core.catalog(), **person));
+}
+
+std::optional<Result<policies::Principal>> Api::admit(const RouteEntry& entry, const Request& request,
+                                                      const Asked& asked) {
+  auto who = identify(entry, request, asked);
+  if (!who) return std::nullopt;
+  // Who it was is known for a refusal by rights, and not for a credential that is none.
+  policies::Principal principal{.id = "unauthenticated"};
+  const auto allowed = [&]() -> Result<void> {
+    HOMEPORT_TRY(principal, std::move(*who));
+    const bool nobody = principal.id.empty();
+    if (!nobody) {
+      HOMEPORT_CHECK(check_access(p_.core.catalog(), settings_.realm, entry.access, request, principal));
     }
-    audit_refusal(who, std::string(policies::action_name(entry.access.action)), std::string(entry.pattern),
-                  principal.error());
-    return std::move(principal).error();
+    return {};
+  }();
+  if (!allowed) {
+    audit_refusal(principal, std::string(policies::action_name(entry.access.action)), std::string(entry.pattern),
+                  allowed.error());
+    return Result<policies::Principal>(allowed.error());
   }
-  HOMEPORT_CHECK(check_query(request, entry.query));
-  return principal;
+  if (auto query = check_query(request, entry.query); !query) {
+    return Result<policies::Principal>(std::move(query).error());
+  }
+  return Result<policies::Principal>(std::move(principal));
 }
 
 std::optional<Response> Api::answer_inline(const Request& request) {
   const RouteEntry& entry = route_table()[static_cast<std::size_t>(request.route)];
   const auto principal = admit(entry, request);
-  if (!principal) return problem_response(principal.error(), request.request_id);
+  if (!principal) return std::nullopt;
+  if (!*principal) return problem_response(principal->error(), request.request_id);
   if (entry.handlers.memory == nullptr) return std::nullopt;
-  return entry.handlers.memory(*this, request, *principal);
+  return entry.handlers.memory(*this, request, **principal);
 }
 
 void Api::answer(Request&& request, Responder responder) {
   const RouteEntry& entry = route_table()[static_cast<std::size_t>(request.route)];
   auto call = std::make_shared<Call>(*this, std::move(request), std::move(responder));
+  auto principal = admit(entry, call->request);
+  if (!principal) return ask_hub(call, entry);
   guarded(call, [&]() -> Result<void> {
-    HOMEPORT_TRY(call->principal, admit(entry, call->request));
-    HOMEPORT_TRY(call->realm, realm_of(call->request, call->principal, settings_.realm));
-    if (call->request.query("wait") && entry.pattern != "/v1/mountspecs") {
-      HOMEPORT_TRY(call->wait, wait_param(call->request, call->wait, std::chrono::seconds(600)));
-    }
-    HOMEPORT_TRY(const bool dry_run, flag_param(call->request, "dry_run"));
-    const auto* key = call->request.find_header("Idempotency-Key");
-    const bool keyed = key != nullptr && entry.replay != Replay::none && !dry_run;
-    if (keyed) {
-      HOMEPORT_CHECK(Idempotency::check_key(key->value));
-      call->replay = entry.replay;
-    }
-    return p_.workers.submit([this, call, &entry, keyed](const std::stop_token&) {
-      if (keyed) return run_keyed(call, entry);
-      entry.handlers.work(call);
+    HOMEPORT_TRY(auto who, std::move(*principal));
+    return start(call, entry, std::move(who));
+  });
+}
+
+// The request waits, no thread does: the hub's own threads ask, and go on with what the hub said.
+void Api::ask_hub(const CallPtr& call, const RouteEntry& entry) {
+  const auto& request = call->request;
+  const auto token = bearer_token(request);
+  if (!token) return call->fail(token.error());
+  const core::HubTokens::Question question{.hub = std::string(hub_of(request)),
+                                           .token = Secret(std::string(*token)),
+                                           .source = request.remote_address,
+                                           .deadline = request.deadline};
+  p_.core.hub_tokens().ask(question, [this, call, &entry](Result<core::HubPerson> person) {
+    guarded(call, [&]() -> Result<void> {
+      auto principal = admit(entry, call->request, std::move(person));
+      if (!principal) return not_ready();
+      HOMEPORT_TRY(auto who, std::move(*principal));
+      return start(call, entry, std::move(who));
     });
   });
+}
+
+Result<void> Api::start(const CallPtr& call, const RouteEntry& entry, policies::Principal principal) {
+  call->principal = std::move(principal);
+  HOMEPORT_TRY(call->realm, realm_of(call->request, call->principal, settings_.realm));
+  if (call->request.query("wait") && entry.pattern != "/v1/mountspecs") {
+    HOMEPORT_TRY(call->wait, wait_param(call->request, call->wait, std::chrono::seconds(600)));
+  }
+  HOMEPORT_TRY(const bool dry_run, flag_param(call->request, "dry_run"));
+  const auto* key = call->request.find_header("Idempotency-Key");
+  const bool keyed = key != nullptr && entry.replay != Replay::none && !dry_run;
+  if (keyed) {
+    HOMEPORT_CHECK(Idempotency::check_key(key->value));
+    call->replay = entry.replay;
+  }
+  return p_.workers.submit([this, call, &entry, keyed](const std::stop_token&) {
+    if (keyed) return run_keyed(call, entry);
+    run(call, entry);
+  });
+}
+
+// What only reads memory comes here when its hub had to be asked first.
+void Api::run(const CallPtr& call, const RouteEntry& entry) {
+  if (entry.handlers.work != nullptr) return entry.handlers.work(call);
+  if (auto answer = entry.handlers.memory(*this, call->request, call->principal)) call->reply(std::move(*answer));
 }
 
 void Api::run_keyed(const CallPtr& call, const RouteEntry& entry) {
@@ -203,7 +255,7 @@ void Api::run_keyed(const CallPtr& call, const RouteEntry& entry) {
   if (!known) return call->fail(known.error());
   if (*known) return replay(call, **known, entry.replay);
   call->idempotency_key = key;
-  entry.handlers.work(call);
+  run(call, entry);
 }
 
 void Api::replay(const CallPtr& call, const store::AnswerRecord& record, Replay how) {

@@ -80,8 +80,17 @@ class Api {
 
  private:
   struct RouteMetrics;
-  [[nodiscard]] Result<policies::Principal> admit(const RouteEntry& entry, const Request& request);
+  // Who asks: by a token of our own, or what a hub said of its token (`asked`: just now). nullopt: the hub has to be
+  // asked first.
+  using Asked = std::optional<Result<core::HubPerson>>;
+  [[nodiscard]] std::optional<Result<policies::Principal>> identify(const RouteEntry& entry, const Request& request,
+                                                                    const Asked& asked) const;
+  [[nodiscard]] std::optional<Result<policies::Principal>> admit(const RouteEntry& entry, const Request& request,
+                                                                 const Asked& asked = std::nullopt);
+  void ask_hub(const CallPtr& call, const RouteEntry& entry);
+  Result<void> start(const CallPtr& call, const RouteEntry& entry, policies::Principal principal);
   [[nodiscard]] Error not_ready() const;
+  void run(const CallPtr& call, const RouteEntry& entry);
   void run_keyed(const CallPtr& call, const RouteEntry& entry);
   void replay(const CallPtr& call, const store::AnswerRecord& record, Replay how);
 

@@ -12,7 +12,8 @@ Error no_credential() {
                .message = "the request carries no bearer token",
                .hint =
                    "send 'Authorization: Bearer TOKEN'; the first admin token lies in the file admin-token of the "
-                   "state directory, others come from 'homeport token create'"};
+                   "state directory, others come from 'homeport token create'; in a notebook it is "
+                   "JUPYTERHUB_API_TOKEN"};
 }
 
 bool bound_to_realm(policies::Scope scope) {
@@ -41,6 +42,33 @@ Result<policies::Principal> authenticate(const core::Tokens& tokens, const Reque
   return tokens.authenticate(token);
 }
 
+policies::Principal principal_of(const core::Catalog& catalog, const core::HubPerson& person) {
+  const auto known = catalog.user_by_name(person.realm, person.user.name);
+  const std::string key = known ? known->key : std::string();
+  return policies::Principal{.id = "self:" + (key.empty() ? "unknown" : key),
+                             .scope = policies::Scope::user_self,
+                             .hub = person.hub,
+                             .realm = person.realm,
+                             .user_key = key,
+                             .user = person.user.name,
+                             .groups = person.user.groups};
+}
+
+Error no_home_yet(const policies::Principal& person) {
+  return Error{.code = Errc::not_found,
+               .message = "Homeport has no home for '" + printable(person.user, 60) + "' yet",
+               .hint = "the next start of a notebook server makes one"};
+}
+
+std::string_view hub_of(const Request& request) {
+  return request.header("Homeport-Hub");
+}
+
+std::optional<std::string> bound_to(const policies::Principal& principal) {
+  if (principal.scope != policies::Scope::user_self) return std::nullopt;
+  return principal.user_key;
+}
+
 std::string user_key_of(const core::Catalog& catalog, std::string_view realm, std::string_view user) {
   if (SpaceKey::parse(user)) {
     const auto space = catalog.space(user);
@@ -66,23 +94,23 @@ Result<std::string> realm_of(const Request& request, const policies::Principal& 
   return realm.str();
 }
 
-Result<policies::Principal> check_access(const AccessCheck& check, const Access& access, const Request& request) {
-  if (access.kind == Access::Kind::open) return policies::Principal{.id = {}};
-  if (access.kind == Access::Kind::metrics && check.metrics_open) return policies::Principal{.id = {}};
-  HOMEPORT_TRY(auto principal, authenticate(check.tokens, request));
+Result<void> check_access(const core::Catalog& catalog, const std::string& service_realm, const Access& access,
+                          const Request& request, const policies::Principal& principal) {
+  const bool about_self = access.kind == Access::Kind::person || access.kind == Access::Kind::own;
+  if (about_self && principal.scope == policies::Scope::user_self && principal.user_key.empty()) {
+    return no_home_yet(principal);
+  }
   switch (access.kind) {
     case Access::Kind::open:
+    case Access::Kind::in_handler: return {};
     case Access::Kind::metrics:
-    case Access::Kind::in_handler: return principal;
-    case Access::Kind::action: {
-      HOMEPORT_CHECK(policies::authorize(principal, access.action));
-      return principal;
-    }
+    case Access::Kind::action: return policies::authorize(principal, access.action);
+    case Access::Kind::own:
+      return policies::authorize(principal, access.action, {.user_key = bound_to(principal).value_or("")});
     case Access::Kind::person: {
-      HOMEPORT_TRY(const auto realm, realm_of(request, principal, std::string(check.realm)));
-      const policies::Resource person{.user_key = user_key_of(check.catalog, realm, request.param("user"))};
-      HOMEPORT_CHECK(policies::authorize(principal, access.action, person));
-      return principal;
+      HOMEPORT_TRY(const auto realm, realm_of(request, principal, service_realm));
+      return policies::authorize(principal, access.action,
+                                 {.user_key = user_key_of(catalog, realm, request.param("user"))});
     }
   }
   return no_credential();

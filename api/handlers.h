@@ -78,6 +78,11 @@ std::optional<Response> list_rules(Api& api, const Request& request, const polic
 void plan_desired(const CallPtr& call);
 void apply_desired(const CallPtr& call);
 
+// handlers_hubs.cpp: who asks, and the hubs people come from.
+std::optional<Response> get_me(Api& api, const Request& request, const policies::Principal& principal);
+std::optional<Response> list_hubs(Api& api, const Request& request, const policies::Principal& principal);
+void reconcile_hub(const CallPtr& call);
+
 // handlers_tokens.cpp
 std::optional<Response> list_tokens(Api& api, const Request& request, const policies::Principal& principal);
 void create_token(const CallPtr& call);

@@ -90,14 +90,17 @@ std::optional<Response> list_homes(Api& api, const Request& request, const polic
     HOMEPORT_TRY(const auto state, state_param(request));
     const auto user = request.query("user");
     const std::string owner = user ? user_key_of(api.catalog(), realm, *user) : std::string();
+    HOMEPORT_TRY(const bool dormant, flag_param(request, "dormant"));
     const bool one_realm = request.query("realm").has_value();
+    const auto only = bound_to(principal);
     const auto wanted = [&](const core::SpacePtr& space) {
-      return space->kind == SpaceKind::home && (!state || space->state == *state) &&
+      return (!only || space->owner == *only) && (!dormant || dormant_since(*space, api.catalog())) &&
+             space->kind == SpaceKind::home && (!state || space->state == *state) &&
              (owner.empty() || space->owner == owner) && (!one_realm || space->realm == realm);
     };
     return page_of(
         api.catalog().spaces(state.has_value()), page, [](const auto& space) { return space->key; }, wanted,
-        [&](const auto& space) { return space_json(*space, api.catalog()); });
+        [&](const auto& space) { return space_json(*space, api.catalog(), principal); });
   });
 }
 
@@ -107,7 +110,8 @@ std::optional<Response> get_home(Api& api, const Request& request, const policie
     return find_home(api, request, realm);
   }();
   if (!home) return problem_response(home.error(), request.request_id);
-  return json_response(200, dump(space_json(*home, api.catalog()))).with("ETag", revision_etag(home->revision));
+  return json_response(200, dump(space_json(*home, api.catalog(), principal)))
+      .with("ETag", revision_etag(home->revision));
 }
 
 void put_home(const CallPtr& call) {

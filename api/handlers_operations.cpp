@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <iterator>
+
+#include "api/auth.h"
 #include "api/call.h"
 #include "api/handlers.h"
 #include "api/lists.h"
@@ -38,12 +42,45 @@ Result<core::Operations::Filter> filter_of(const Request& request) {
   return filter;
 }
 
+bool is_own(const core::Catalog& catalog, const std::string& space, const std::string& owner) {
+  const auto known = catalog.space(space);
+  return known && !owner.empty() && known->owner == owner;
+}
+
+// Of the spaces of one person, newest first.
+Result<std::vector<store::OperationRecord>> list_own(core::Provisioner& core, const core::Operations::Filter& filter,
+                                                     const std::string& owner) {
+  std::vector<store::OperationRecord> out;
+  for (const auto& space : core.catalog().spaces(true)) {
+    if (space->owner != owner || (!filter.space.empty() && filter.space != space->key)) continue;
+    auto of_space = filter;
+    of_space.space = space->key;
+    HOMEPORT_TRY(auto found, core.operations().list(of_space));
+    out.insert(out.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
+  }
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.id > b.id; });
+  if (out.size() > filter.limit) out.resize(filter.limit);
+  return out;
+}
+
+// Somebody else's operation is as unknown to a person as one that never was.
+Result<store::OperationRecord> find_operation(const CallPtr& call, const std::string& id) {
+  auto found = call->api.core().operations().get(id);
+  const auto only = bound_to(call->principal);
+  if (!only || (found && is_own(call->api.catalog(), found->space, *only))) return found;
+  return Error{.code = Errc::not_found,
+               .message = "you have no operation '" + printable(id, 40) + "'",
+               .hint = "`homeport operation list` shows yours"};
+}
+
 }  // namespace
 
 void list_operations(const CallPtr& call) {
   guarded(call, [&]() -> Result<void> {
     HOMEPORT_TRY(const auto filter, filter_of(call->request));
-    HOMEPORT_TRY(const auto found, call->api.core().operations().list(filter));
+    const auto only = bound_to(call->principal);
+    auto& core = call->api.core();
+    HOMEPORT_TRY(const auto found, only ? list_own(core, filter, *only) : core.operations().list(filter));
     json items = json::array();
     for (const auto& operation : found) items.push_back(operation_json(operation));
     json next = nullptr;
@@ -56,7 +93,7 @@ void list_operations(const CallPtr& call) {
 void get_operation(const CallPtr& call) {
   guarded(call, [&]() -> Result<void> {
     const std::string id(call->request.param("id"));
-    HOMEPORT_TRY(const auto operation, call->api.core().operations().get(id));
+    HOMEPORT_TRY(const auto operation, find_operation(call, id));
     const bool over = !store::is_open(operation.state) || operation.state == store::OperationState::parked;
     if (over || !call->request.query("wait")) {
       call->reply_json(200, operation_json(operation));

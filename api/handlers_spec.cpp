@@ -20,7 +20,8 @@ constexpr seconds kMostWait{120};
 // May this credential speak for this hub and this person? A refusal is audited.
 Result<void> may_ask(Api& api, const policies::Principal& principal, const core::SpecRequest& wanted) {
   policies::Resource about{.hub = wanted.hub, .realm = wanted.realm.empty() ? api.settings().realm : wanted.realm};
-  if (principal.scope == policies::Scope::user_self) {
+  if (bound_to(principal)) {
+    if (principal.user_key.empty()) return no_home_yet(principal);
     about.user_key = user_key_of(api.catalog(), about.realm, wanted.user);
   }
   auto allowed = policies::authorize(principal, policies::Action::issue_spec, about);
@@ -28,9 +29,26 @@ Result<void> may_ask(Api& api, const policies::Principal& principal, const core:
   return allowed;
 }
 
-Result<core::SpecRequest> wanted_spec(const Request& request, const policies::Principal& principal, const Api& api) {
+// A person's groups are what their hub says, and their ids what is pinned: neither is theirs to claim. What they ask
+// for makes no home: that is for the hub, when a server starts.
+Result<void> keep_to_self(const policies::Principal& person, Api& api, core::SpecRequest& wanted) {
+  const auto refused = [](std::string what, std::string pointer) {
+    return Error{.code = Errc::forbidden,
+                 .message = "a person's own token does not say " + std::move(what),
+                 .hint = "leave it out: it is known",
+                 .pointer = std::move(pointer)};
+  };
+  if (!wanted.groups.empty()) return refused("which groups the person is in", "/groups");
+  if (wanted.uid || wanted.gid || !wanted.gids.empty()) return refused("which ids the person has", "/identity");
+  if (!api.catalog().space_by_label("home/" + person.realm + "/" + person.user_key + "/")) return no_home_yet(person);
+  wanted.groups = person.groups;
+  return {};
+}
+
+Result<core::SpecRequest> wanted_spec(const Request& request, const policies::Principal& principal, Api& api) {
   HOMEPORT_TRY(auto wanted, read_spec_request(request.body));
   HOMEPORT_TRY(wanted.realm, realm_of(request, principal, api.settings().realm));
+  if (bound_to(principal)) HOMEPORT_CHECK(keep_to_self(principal, api, wanted));
   return wanted;
 }
 
@@ -132,6 +150,14 @@ Result<Response> rendered(const render::MountSpec& spec, const Rendering& how) {
 Result<render::MountSpec> spec_of(const CallPtr& call) {
   const std::string id(call->request.param("id"));
   auto found = call->api.core().logins().reissue(id);
+  if (const auto only = bound_to(call->principal)) {
+    const auto owner = found ? user_key_of(call->api.catalog(), found->request.realm, found->request.user) : "";
+    if (found && !only->empty() && owner == *only) return std::move(found->spec);
+    // Somebody else's is as unknown as one that never was.
+    return Error{.code = Errc::not_found,
+                 .message = "you have no spec " + printable(id, 40) + ", or it has changed since",
+                 .hint = "`homeport spec get` asks for the present one"};
+  }
   if (!found) {
     // Whether an id exists is not told to somebody who may not ask for any spec of that kind.
     if (!policies::authorize(call->principal, policies::Action::issue_spec, {.hub = call->principal.hub})) {
@@ -185,6 +211,12 @@ void get_spec(const CallPtr& call) {
 void release_spec(const CallPtr& call) {
   guarded(call, [&]() -> Result<void> {
     HOMEPORT_CHECK(expect_no_body(call->request));
+    const auto& principal = call->principal;
+    const policies::Resource own{.hub = principal.hub, .realm = principal.realm};
+    if (const auto may = policies::authorize(principal, policies::Action::release_spec, own); !may) {
+      call->api.audit_refusal(principal, "release_spec", "hub/" + principal.hub, may.error());
+      return may.error();
+    }
     // A spec that has changed since, or is gone, can still be released; whose it is is known while it can be shown.
     const auto spec = spec_of(call);
     if (!spec && spec.error().code == Errc::forbidden) return spec.error();

@@ -17,6 +17,7 @@ constexpr Access kService = Access::needs(Action::read_service);
 constexpr Access kInventory = Access::needs(Action::read_inventory);
 constexpr Access kAudit = Access::needs(Action::read_audit);
 constexpr Access kSpecs = Access::checked_by_handler(Action::issue_spec);
+constexpr Access kOwn = Access::needs_or_own(Action::read_inventory);
 constexpr Access kSpaces = Access::needs(Action::manage_spaces);
 constexpr Access kDestroy = Access::needs(Action::destroy_spaces);
 constexpr Access kManage = Access::needs(Action::manage_service);
@@ -46,11 +47,11 @@ constexpr std::array kTable{
 
   RouteEntry{kPost, "/v1/mountspecs", kSpecs, kNone, "wait realm", kSmall, false, memory_first(issue_spec_now, issue_spec_later)},
   RouteEntry{kGet, "/v1/mountspecs/{id}", kSpecs, kNone, "format mode namespace", kNoBody, false, on_workers(get_spec)},
-  RouteEntry{kPost, "/v1/mountspecs/{id}/release", kSpecs, kNone, "", kNoBody, false, on_workers(release_spec)},
+  RouteEntry{kPost, "/v1/mountspecs/{id}/release", Access::checked_by_handler(Action::release_spec), kNone, "", kNoBody, false, on_workers(release_spec)},
   RouteEntry{kPost, "/v1/mountspecs/render", kService, kNone, "format mode namespace", kConfigured, false, from_memory(render_spec)},
   RouteEntry{kGet, "/v1/renderers", kService, kNone, "", kNoBody, false, from_memory(list_renderers)},
 
-  RouteEntry{kGet, "/v1/homes", kInventory, kNone, "cursor limit realm state user", kNoBody, false, from_memory(list_homes)},
+  RouteEntry{kGet, "/v1/homes", kOwn, kNone, "cursor dormant limit realm state user", kNoBody, false, from_memory(list_homes)},
   RouteEntry{kGet, "/v1/homes/{user}", Access::needs_person(Action::read_inventory), kNone, "realm server", kNoBody, false, from_memory(get_home)},
   RouteEntry{kPut, "/v1/homes/{user}", Access::needs_person(Action::ensure_home), kKept, "wait dry_run realm server", kSmall, false, on_workers(put_home)},
   RouteEntry{kPost, "/v1/homes:ensure", Access::needs(Action::ensure_home), kKept, "wait realm", kConfigured, false, on_workers(ensure_homes)},
@@ -86,11 +87,15 @@ constexpr std::array kTable{
   RouteEntry{kPost, "/v1/backends/{name}/drain", kManage, kKept, "", kNoBody, false, on_workers(drain_backend)},
   RouteEntry{kPost, "/v1/backends/{name}/undrain", kManage, kKept, "", kNoBody, false, on_workers(undrain_backend)},
 
-  RouteEntry{kGet, "/v1/operations", kInventory, kNone, "cursor limit state space parked", kNoBody, false, on_workers(list_operations)},
-  RouteEntry{kGet, "/v1/operations/{id}", kInventory, kNone, "wait", kNoBody, false, on_workers(get_operation)},
+  RouteEntry{kGet, "/v1/operations", kOwn, kNone, "cursor limit state space parked", kNoBody, false, on_workers(list_operations)},
+  RouteEntry{kGet, "/v1/operations/{id}", kOwn, kNone, "wait", kNoBody, false, on_workers(get_operation)},
   RouteEntry{kPost, "/v1/operations/{id}/retry", kSpaces, kKept, "", kNoBody, false, on_workers(retry_operation)},
   RouteEntry{kPost, "/v1/operations/{id}/give-up", kSpaces, kKept, "", kNoBody, false, on_workers(give_up_operation)},
   RouteEntry{kPost, "/v1/operations/{id}/cancel", kSpaces, kKept, "", kNoBody, false, on_workers(cancel_operation)},
+
+  RouteEntry{kGet, "/v1/me", Access::needs(Action::read_self), kNone, "", kNoBody, false, from_memory(get_me)},
+  RouteEntry{kGet, "/v1/hubs", kInventory, kNone, "", kNoBody, false, from_memory(list_hubs)},
+  RouteEntry{kPost, "/v1/hubs/{name}/reconcile", kSpaces, kKept, "dry_run force", kNoBody, false, on_workers(reconcile_hub)},
 
   RouteEntry{kGet, "/v1/audit", kAudit, kNone, "limit cursor after subject", kNoBody, false, on_workers(list_audit)},
   RouteEntry{kGet, "/v1/audit/verify", kAudit, kNone, "", kNoBody, false, on_workers(verify_audit)},

@@ -15,6 +15,7 @@
 #include "api/http_server.h"
 #include "api/leadership.h"
 #include "api/service_settings.h"
+#include "drivers/hub/jupyterhub.h"
 #include "drivers/registry/registry.h"
 #include "provisioner/base/id_source.h"
 #include "provisioner/base/log.h"
@@ -54,6 +55,25 @@ sigset_t handled_signals() {
   sigemptyset(&set);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
   return set;
+}
+
+std::vector<core::HubEntry> make_hubs(const std::vector<config::HubSection>& sections, const Clock& clock) {
+  std::vector<core::HubEntry> out;
+  for (const auto& hub : sections) {
+    const drivers::hub::JupyterHubSettings access{
+        .name = hub.name, .url = hub.url, .ca_file = hub.ca_file, .token = hub.token};
+    out.push_back({.settings = {.name = hub.name,
+                                .realm = hub.realm,
+                                .address = hub.url.to_string(),
+                                .timeout = hub.timeout,
+                                .cache = hub.cache,
+                                .new_per_second = hub.new_per_second,
+                                .lists_users = hub.token.has_value(),
+                                .reconcile_every = hub.reconcile_every,
+                                .most_gone_percent = hub.most_gone_percent},
+                   .hub = drivers::hub::make_jupyterhub(access, clock)});
+  }
+  return out;
 }
 
 // One running service. Members are destroyed in the opposite order: nobody outlives what it uses.
@@ -103,7 +123,8 @@ Result<void> Service::start() {
                         .factory = *factory_,
                         .realm = config().realm,
                         .name_prefix = config().name_prefix,
-                        .identity = identity_policy(settings_.identity, *shop_.clock)});
+                        .identity = identity_policy(settings_.identity, *shop_.clock),
+                        .hubs = make_hubs(config().hubs, *shop_.clock)});
   workers_ = std::make_unique<WorkerPool>("api", kWorkers, kWorkQueue);
   api_ = std::make_unique<Api>(
       Api::Parts{.core = *core_,

@@ -34,6 +34,17 @@ std::string space_label(const store::SpaceRecord& space, const core::Catalog& ca
   return label;
 }
 
+std::optional<WallTime> dormant_since(const store::SpaceRecord& space, const core::Catalog& catalog) {
+  const auto owner = space.owner.empty() ? nullptr : catalog.user(space.owner);
+  return owner ? owner->dormant_since : std::nullopt;
+}
+
+json space_json(const store::SpaceRecord& space, const core::Catalog& catalog, const policies::Principal& reader) {
+  json out = space_json(space, catalog);
+  if (reader.scope == policies::Scope::user_self) out["note"] = "";
+  return out;
+}
+
 json space_json(const store::SpaceRecord& space, const core::Catalog& catalog) {
   return {{"key", space.key},
           {"kind", std::string(space_kind_name(space.kind))},
@@ -69,6 +80,7 @@ json space_json(const store::SpaceRecord& space, const core::Catalog& catalog) {
           {"created_at", time_json(space.created_at)},
           {"retired_at", time_json(space.retired_at)},
           {"purge_after", time_json(space.purge_after)},
+          {"dormant_since", time_json(dormant_since(space, catalog))},
           {"operation", or_null(catalog.open_operation(space.key))},
           {"note", space.note},
           {"copying", or_null(space.copying)},
@@ -82,6 +94,7 @@ json user_json(const store::UserRecord& user, const core::Catalog& catalog) {
           {"uid", or_null(user.uid)},
           {"gid", or_null(user.gid)},
           {"created_at", time_json(user.created_at)},
+          {"dormant_since", time_json(user.dormant_since)},
           {"gids", user.gids},
           {"groups", user.groups},
           {"identity_source", or_null(user.identity_source)},

@@ -28,6 +28,7 @@ Result<HttpReply> Api::exchange(const Call& call) {
   request.headers.emplace_back("User-Agent", "homeport/" HOMEPORT_VERSION);
   request.headers.emplace_back("Accept", "application/json, application/problem+json, */*");
   if (settings_.token) request.headers.emplace_back("Authorization", "Bearer " + settings_.token->reveal());
+  if (!settings_.hub.empty()) request.headers.emplace_back("Homeport-Hub", settings_.hub);
   if (call.repeat == Repeat::keyed) request.headers.emplace_back("Idempotency-Key", ids_.random_token(18));
   if (call.body) {
     request.headers.emplace_back("Content-Type", call.content_type);
@@ -62,7 +63,8 @@ Error Api::error_of(const HttpReply& reply) const {
   if (error.code == Errc::unauthenticated) {
     error.hint = settings_.token
                      ? "the token came from " + settings_.token_from + (error.hint.empty() ? "" : "; " + error.hint)
-                     : "no token was sent: give one with --token-file, HOMEPORT_TOKEN or a context";
+                     : "no token was sent: give one with --token-file, HOMEPORT_TOKEN or a context" +
+                           (settings_.no_token_because.empty() ? "" : "; " + settings_.no_token_because);
   }
   error.upstream = Upstream{.system = "homeport", .status = reply.status, .detail = id};
   return error;

@@ -15,7 +15,14 @@ constexpr std::string_view kEnvironment =
 this order:
 
   URL     --url, HOMEPORT_URL, the context, http://127.0.0.1:7717
-  token   --token-file, HOMEPORT_TOKEN, token_file of the context
+  token   --token-file, HOMEPORT_TOKEN, token_file of the context,
+          JUPYTERHUB_API_TOKEN
+
+In a notebook nothing has to be set: the hub gives HOMEPORT_URL (also
+HOMEPORT_CA_FILE where the service has a CA of its own), HOMEPORT_HUB and
+JUPYTERHUB_API_TOKEN. With these you see what is yours: homeport me, homeport
+usage, homeport home show, homeport spec get. That token goes to the address in
+HOMEPORT_URL only.
 
 Contexts stand in ~/.config/homeport/config.yaml ($XDG_CONFIG_HOME/homeport/
 config.yaml where that is set):

@@ -104,6 +104,24 @@ Result<const Context*> choose_context(const SettingChoices& choices, const Conte
   return found;
 }
 
+// The hub's token is for the service that the hub's own environment names.
+Result<void> choose_hub_token(const Environment& env, Settings& out) {
+  const auto token = env("JUPYTERHUB_API_TOKEN");
+  if (!token || token->empty()) return {};
+  const auto address = Url::parse(env("HOMEPORT_URL").value_or(""));
+  if (!address || address->to_string() != out.url.to_string()) {
+    out.no_token_because = "JUPYTERHUB_API_TOKEN goes only to the address in HOMEPORT_URL";
+    return {};
+  }
+  out.token_from = "JUPYTERHUB_API_TOKEN";
+  HOMEPORT_TRY(out.token, check_token(*token, out.token_from));
+  const auto hub = env("HOMEPORT_HUB");
+  if (!hub || hub->empty()) return {};
+  HOMEPORT_TRY(const auto name, Slug::parse(*hub).context("HOMEPORT_HUB"));
+  out.hub = name.str();
+  return {};
+}
+
 Result<void> choose_token(const SettingChoices& choices, const Environment& env, const Context* context,
                           Settings& out) {
   if (!choices.token_file.empty()) {
@@ -115,6 +133,8 @@ Result<void> choose_token(const SettingChoices& choices, const Environment& env,
   } else if (context != nullptr && !context->token_file.empty()) {
     out.token_from = context->token_file;
     HOMEPORT_TRY(out.token, read_token(context->token_file, out));
+  } else {
+    HOMEPORT_CHECK(choose_hub_token(env, out));
   }
   if (out.token && !out.url.tls && !out.url.is_loopback()) {
     out.warnings.push_back("the token travels unencrypted to " + out.url.to_string() + "; use https");
@@ -203,6 +223,7 @@ Result<Settings> load_settings(const SettingChoices& choices, const Environment&
     out.ca_file = context->ca_file;
     out.realm = context->realm;
   }
+  if (const auto own_ca = env("HOMEPORT_CA_FILE"); own_ca && out.url_from == "HOMEPORT_URL") out.ca_file = *own_ca;
   if (!choices.ca_file.empty()) out.ca_file = choices.ca_file;
   if (!choices.realm.empty()) out.realm = choices.realm;
   return out;

@@ -4,6 +4,9 @@
 //   contexts:
 //     - {name: lab, url: "https://homeport.lab:7717", token_file: ~/.homeport-token, ca_file: ca.pem, realm: lab}
 //
+// In a notebook that Homeport's hub module has prepared nothing has to be set: the address is HOMEPORT_URL, the
+// credential JUPYTERHUB_API_TOKEN, which goes to that address and no other, and HOMEPORT_HUB says whose it is.
+//
 // A context's token goes to that context's URL only: --url or HOMEPORT_URL with another address does not take it along.
 #pragma once
 
@@ -12,9 +15,9 @@
 #include <string>
 #include <vector>
 
-#include "cli/url.h"
 #include "provisioner/base/result.h"
 #include "provisioner/base/secret.h"
+#include "provisioner/base/url.h"
 
 namespace homeport::cli {
 
@@ -56,6 +59,8 @@ struct Settings {
   std::string url_from;  // "--url", "HOMEPORT_URL", "context lab", "default": for messages
   std::optional<Secret> token{};
   std::string token_from{};
+  std::string hub{};               // whose token it is; empty: the service's own
+  std::string no_token_because{};  // there is a hub's token, but not for this address
   std::string ca_file{};
   std::string realm{};
   std::string context{};

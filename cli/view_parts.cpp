@@ -18,4 +18,15 @@ std::string backend_state(const Json& backend) {
   return state;
 }
 
+std::string home_name(const Json& space) {
+  std::string name = text_at(space, "name");
+  if (const std::string server = text_at(space, "server"); server != "-") name += "/" + server;
+  return name;
+}
+
+std::string home_state(const Json& space) {
+  const std::string state = text_at(space, "state");
+  return state == "ready" && member(space, "dormant_since") != nullptr ? "dormant" : state;
+}
+
 }  // namespace homeport::cli::parts

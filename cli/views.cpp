@@ -190,6 +190,10 @@ std::string space_view(const Json& space, const Look& look, WallTime now) {
     details.push_back({"retired", human_time(text_at(space, "retired_at"), now)});
   if (member(space, "purge_after") != nullptr)
     details.push_back({"kept until", human_time(text_at(space, "purge_after"), now)});
+  if (member(space, "dormant_since") != nullptr)
+    details.push_back({"dormant", "since " + human_time(text_at(space, "dormant_since"), now) +
+                                      ": the owner is gone from every hub they came from; nothing is withdrawn, and a "
+                                      "login ends it"});
   add_if(details, "operation", text_at(space, "operation"));
   add_if(details, "copying from", text_at(space, "copying"));
   add_if(details, "note", text_at(space, "note"));
@@ -209,6 +213,8 @@ std::string user_view(const Json& user, const Look& look, WallTime now) {
                               {"group ids", text_at(user, "gids")}};
   add_if(details, "merged into", text_at(user, "merged_into"));
   details.push_back({"known since", human_time(text_at(user, "created_at"), now)});
+  if (member(user, "dormant_since") != nullptr)
+    details.push_back({"dormant since", human_time(text_at(user, "dormant_since"), now)});
   return details_text(details, look);
 }
 

@@ -24,6 +24,8 @@ namespace homeport::cli {
 [[nodiscard]] std::string fleet_plan_view(const Json& plan, const Look& look, WallTime now);
 [[nodiscard]] std::string ensured_view(const Json& list, const Look& look, WallTime now);
 [[nodiscard]] std::string findings_view(const Json& answer, const Look& look, WallTime now);
+[[nodiscard]] std::string usage_view(const Json& list, const Look& look, WallTime now);  // homes, how full they are
+[[nodiscard]] std::string hubs_view(const Json& list, const Look& look, WallTime now);
 [[nodiscard]] std::string changes_view(const Json& answer, const Look& look, WallTime now);
 
 // Single things.
@@ -31,6 +33,8 @@ namespace homeport::cli {
 [[nodiscard]] std::string probe_view(const Json& report, const Look& look, WallTime now);
 [[nodiscard]] std::string space_view(const Json& space, const Look& look, WallTime now);  // with grants, if it has some
 [[nodiscard]] std::string user_view(const Json& user, const Look& look, WallTime now);
+[[nodiscard]] std::string me_view(const Json& me, const Look& look, WallTime now);
+[[nodiscard]] std::string hub_look_view(const Json& answer, const Look& look, WallTime now);
 [[nodiscard]] std::string operation_view(const Json& operation, const Look& look, WallTime now);
 [[nodiscard]] std::string spec_view(const Json& spec, const Look& look, WallTime now);
 [[nodiscard]] std::string dry_run_view(const Json& preview, const Look& look, WallTime now);

@@ -10,6 +10,8 @@ namespace {
 
 using parts::age_at;
 using parts::backend_state;
+using parts::home_name;
+using parts::home_state;
 using parts::size_at;
 
 std::string nothing(std::string_view what) {
@@ -23,13 +25,6 @@ std::string table_or(const Table& table, std::string_view what, const Look& look
 Cell state_cell(const Json& item, std::string_view path = "state") {
   const std::string word = text_at(item, path);
   return {word, tone_of(word)};
-}
-
-// "alice", "alice/gpu" for a named server.
-std::string home_name(const Json& space) {
-  std::string name = text_at(space, "name");
-  if (const std::string server = text_at(space, "server"); server != "-") name += "/" + server;
-  return name;
 }
 
 // Values of an admin's own section, wherever the service puts them.
@@ -95,7 +90,7 @@ std::string homes_view(const Json& list, const Look& look, WallTime now) {
                {"AGE", Align::right}});
   for (const auto& home : items_at(list, "items")) {
     table.add({{home_name(home)},
-               state_cell(home),
+               {home_state(home), tone_of(home_state(home))},
                {text_at(home, "class")},
                {text_at(home, "backend")},
                {text_at(home, "uid")},

@@ -31,11 +31,13 @@ struct ActionRow {
   bool spawner_may;
   bool self_may;  // for the person's own key only
 };
-constexpr std::array<ActionRow, 9> kActions{{
+constexpr std::array<ActionRow, 11> kActions{{
     {Action::read_service, "read_service", "read the state of the service", true, true, true, false},
+    {Action::read_self, "read_self", "read who it stands for", true, true, true, true},
     {Action::read_inventory, "read_inventory", "read backends, spaces and operations", true, true, false, true},
     {Action::read_audit, "read_audit", "read the audit trail", false, true, false, false},
     {Action::issue_spec, "issue_spec", "ask for a mount spec", true, false, true, true},
+    {Action::release_spec, "release_spec", "end a session", true, false, true, false},
     {Action::ensure_home, "ensure_home", "make a home", true, false, false, false},
     {Action::manage_spaces, "manage_spaces", "change spaces", true, false, false, false},
     {Action::destroy_spaces, "destroy_spaces", "purge spaces", false, false, false, false},
@@ -100,6 +102,12 @@ Result<void> within_hub(const Principal& principal, const Resource& resource) {
 }
 
 Result<void> within_person(const Principal& principal, const ActionRow& row, const Resource& resource) {
+  if (row.action == Action::read_self) return {};
+  if (!resource.hub.empty() && resource.hub != principal.hub) {
+    return forbidden(
+        "this token is hub " + quoted(principal.hub) + "'s and may not speak for hub " + quoted(resource.hub),
+        "send hub " + quoted(principal.hub));
+  }
   if (!principal.user_key.empty() && resource.user_key == principal.user_key) return {};
   return forbidden("this user:self token is for one person's own storage and may not " + std::string(row.doing) +
                        (resource.user_key.empty() ? " that are not theirs alone" : " of somebody else"),
@@ -134,7 +142,8 @@ Result<void> authorize(const Principal& principal, Action action, const Resource
                          " and may not " + std::string(row->doing),
                      "use a token of one of these scopes: " + scopes_that_may(*row));
   }
-  if (principal.scope == Scope::spawner && action == Action::issue_spec) return within_hub(principal, resource);
+  const bool about_sessions = action == Action::issue_spec || action == Action::release_spec;
+  if (principal.scope == Scope::spawner && about_sessions) return within_hub(principal, resource);
   if (principal.scope == Scope::user_self) return within_person(principal, *row, resource);
   return {};
 }

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "provisioner/base/result.h"
 
@@ -14,18 +15,22 @@ enum class Scope { admin, operator_, auditor, spawner, user_self };
 
 // What every credential becomes.
 struct Principal {
-  std::string id;  // token id; in audit rows
+  std::string id;  // token id, or "self:" and the person's key; in audit rows
   Scope scope = Scope::auditor;
-  std::string hub{};  // spawner: the only hub it may speak for
+  std::string hub{};  // spawner: the only hub it may speak for; user_self: the hub that knows its token
   std::string realm{};
-  std::string user_key{};  // user_self: the only person it may speak for
+  std::string user_key{};             // user_self: the only person it may speak for; empty: without a home so far
+  std::string user{};                 // user_self: as the hub calls the person
+  std::vector<std::string> groups{};  // user_self: as the hub says
 };
 
 enum class Action {
   read_service,    // health details, metrics, OpenAPI, renderers
+  read_self,       // who the credential stands for
   read_inventory,  // backends, pools, classes, rules, spaces, operations
   read_audit,
-  issue_spec,      // ask what to mount, release a session
+  issue_spec,      // ask what to mount
+  release_spec,    // say that a session is over
   ensure_home,     // make a home for somebody
   manage_spaces,   // resize, retire, undelete, import, grant, withdraw, operations
   destroy_spaces,  // purge

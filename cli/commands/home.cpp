@@ -25,6 +25,7 @@ struct EnsureOptions {
 struct ListOptions {
   std::string state{};
   std::string user{};
+  bool dormant = false;
 };
 struct HomeOptions {
   std::string user{};
@@ -103,11 +104,27 @@ Result<ExitCode> ensure(Cli& cli, const EnsureOptions& o) {
 
 Result<ExitCode> list(Cli& cli, const ListOptions& o) {
   HOMEPORT_TRY(auto target, in_realm(cli, Target("/v1/homes").query_if("state", o.state).query_if("user", o.user)));
+  if (o.dormant) target.query("dormant", "true");
   return list_and_show(cli, std::move(target), homes_view);
 }
 
 Result<ExitCode> show(Cli& cli, const HomeOptions& o) {
-  HOMEPORT_TRY(const auto target, home_target(cli, o));
+  HomeOptions wanted = o;
+  if (wanted.user.empty()) {
+    HOMEPORT_TRY(const auto me, who_am_i(cli, "homeport home show USER"));
+    for (const auto& home : items_at(me, "homes")) {
+      const auto* server = member(home, "server");
+      if (server != nullptr && *server == o.server) wanted.user = text_at(home, "key");
+    }
+    if (wanted.user.empty()) {
+      return Error{.code = Errc::not_found,
+                   .message = o.server.empty() ? "you have no home yet" : "you have no home of that server's own",
+                   .hint = o.server.empty() ? "the next start of a notebook server makes one"
+                                            : "homeport me lists your homes; all servers share the one without a name"};
+    }
+    wanted.server.clear();  // the key says it
+  }
+  HOMEPORT_TRY(const auto target, home_target(cli, wanted));
   return get_and_show(cli, target, space_view);
 }
 
@@ -202,9 +219,9 @@ Result<ExitCode> purge(Cli& cli, const PurgeOptions& o) {
   return show_outcome(cli, outcome, space_view);
 }
 
-void add_home(CLI::App* app, HomeOptions& o) {
-  add(app, "user", o.user, "USER", "the person's name, or the key of the home")->required();
+CLI::Option* add_home(CLI::App* app, HomeOptions& o) {
   add(app, "--server", o.server, "SERVER", "the home of this named server instead of the default one");
+  return add(app, "user", o.user, "USER", "the person's name, or the key of the home")->required();
 }
 
 void add_change(const Noun& noun, const VerbText& text, Result<ExitCode> (*action)(Cli&, const HomeOptions&)) {
@@ -250,11 +267,14 @@ void add_reading(const Noun& noun) {
                                              list);
   add(listing.app, "--state", listing.options.state, "STATE", "only homes in this state, for example ready or retired");
   add(listing.app, "--user", listing.options.user, "USER", "only the homes of this person");
-  const auto showing = add_verb<HomeOptions>(
-      noun,
-      {.name = "show", .description = "Show one home.", .example = "homeport home show alice", .takes_realm = true},
-      show);
-  add_home(showing.app, showing.options);
+  listing.app->add_flag("--dormant", listing.options.dormant, "only those whose owner has left the hub");
+  const auto showing = add_verb<HomeOptions>(noun,
+                                             {.name = "show",
+                                              .description = "Show one home; in a notebook, without a name, your own.",
+                                              .example = "homeport home show alice\nhomeport home show",
+                                              .takes_realm = true},
+                                             show);
+  add_home(showing.app, showing.options)->required(false);
 }
 
 }  // namespace

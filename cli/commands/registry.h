@@ -83,6 +83,9 @@ void add_class_commands(const Noun& noun);
 void add_rule_commands(const Noun& noun);
 void add_state_commands(const Noun& noun);
 void add_context_commands(const Noun& noun);
+void add_hub_commands(const Noun& noun);
+// me, usage: commands of one word.
+void add_me_commands(const Noun& root);
 // plan, apply, doctor, version: commands of one word.
 void add_service_commands(const Noun& root);
 
@@ -95,6 +98,8 @@ void add_service_commands(const Noun& root);
 [[nodiscard]] Result<std::string> id_word(const std::string& text, const char* what);
 // home/NAME, dataset/NAME, group/NAME, scratch/NAME or a key -> key. Asks the service for names.
 [[nodiscard]] Result<std::string> space_key(Cli& cli, const std::string& text);
+// GET /v1/me of a person's own token. Errors: invalid_argument for another token; `otherwise` is what to type then.
+[[nodiscard]] Result<Json> who_am_i(Cli& cli, const char* otherwise);
 // The realm of the settings as ?realm=, if there is one.
 [[nodiscard]] Result<Target> in_realm(Cli& cli, Target target);
 // A file's text, or standard input for "-". Errors: invalid_argument.

@@ -65,6 +65,19 @@ Result<std::string> request_body(const GetOptions& o) {
   return body.dump();
 }
 
+// Whoever names nobody asks for themselves: hub and name are the token's, the server is the one this runs in.
+Result<GetOptions> completed(Cli& cli, GetOptions o) {
+  if (!o.user.empty()) {
+    if (o.hub.empty()) return usage("no --hub is given", "the hub as which to ask: --hub main");
+    return o;
+  }
+  HOMEPORT_TRY(const auto me, who_am_i(cli, "homeport spec get USER --hub HUB"));
+  o.user = text_at(me, "user.name");
+  if (o.hub.empty()) o.hub = text_at(me, "credential.hub");
+  if (o.server.empty()) o.server = cli.host().env("JUPYTERHUB_SERVER_NAME").value_or("");
+  return o;
+}
+
 // Asks again while the home is being made. Nothing: the time is over or the user interrupted, and was told.
 Result<std::optional<HttpReply>> ask(Cli& cli, Api& api, const GetOptions& o) {
   HOMEPORT_TRY(const auto body, request_body(o));
@@ -120,8 +133,9 @@ Error blocked(const Json& spec, const HttpReply& reply) {
   return error;
 }
 
-Result<ExitCode> get(Cli& cli, const GetOptions& o) {
-  HOMEPORT_CHECK(check_format(cli, o.render, false));
+Result<ExitCode> get(Cli& cli, const GetOptions& given) {
+  HOMEPORT_CHECK(check_format(cli, given.render, false));
+  HOMEPORT_TRY(const auto o, completed(cli, given));
   HOMEPORT_TRY(Api * api, cli.api());
   HOMEPORT_TRY(const auto reply, ask(cli, *api, o));
   if (!reply) return ExitCode::still_running;
@@ -184,13 +198,14 @@ void add_get(const Noun& noun) {
       {.name = "get",
        .description =
            "Ask as a spawner does: what shall be mounted for this person? Makes the home if there is none. Prints the "
-           "document as JSON, or on a terminal what it says; with --format, what a platform takes.",
-       .example = "homeport spec get alice --hub lab --groups biology,staff\n"
+           "document as JSON, or on a terminal what it says; with --format, what a platform takes. In a notebook, "
+           "without a name, it is about you and makes nothing.",
+       .example = "homeport spec get\nhomeport spec get alice --hub lab --groups biology,staff\n"
                   "homeport spec get alice --hub lab --format kubespawner"},
       get);
   auto& o = verb.options;
-  add(verb.app, "user", o.user, "USER", "the person as the hub names them")->required();
-  add(verb.app, "--hub", o.hub, "HUB", "the hub that asks")->required();
+  add(verb.app, "user", o.user, "USER", "the person as the hub names them");
+  add(verb.app, "--hub", o.hub, "HUB", "the hub that asks; needed with a name");
   add(verb.app, "--groups", o.groups, "A,B", "the person's groups, with commas between");
   add(verb.app, "--server", o.server, "SERVER", "the named server that starts");
   add_choice(verb.app, "--purpose", o.purpose, "interactive|dashboard|batch|rescue", "what it is for (interactive)");

@@ -57,7 +57,7 @@ MAX_GIDS = 16                # AUTH_SYS, RFC 5531 appendix A
 def load(c, *, url, token_file=None, hub="main", pilot=None, platform="auto", identity="auto", deadline=10,
          first_deadline=120, cache_dir="homeport-specs", cache_max_age=7 * 86400, ca_file=None,
          datasets_option="datasets", host_mounts=None, host_root=None, replaces=(), volumes="inline",
-         notebook_url=None, contact=""):
+         notebook_url=None, notebook_ca_file=None, contact=""):
     """Puts Homeport's hooks into the configuration `c`, around those that are there. Gives the Homeport object.
 
     Raises ValueError or RuntimeError for settings that can never work, so that the hub's start says so.
@@ -66,7 +66,7 @@ def load(c, *, url, token_file=None, hub="main", pilot=None, platform="auto", id
                         deadline=deadline, first_deadline=first_deadline, cache_dir=cache_dir,
                         cache_max_age=cache_max_age, ca_file=ca_file, datasets_option=datasets_option,
                         host_mounts=host_mounts, host_root=host_root, replaces=replaces, volumes=volumes,
-                        notebook_url=notebook_url, contact=contact)
+                        notebook_url=notebook_url, notebook_ca_file=notebook_ca_file, contact=contact)
     homeport = Homeport(settings)
     _chain(c, "pre_spawn_hook", "Spawner", homeport.around_pre_spawn)
     _chain(c, "post_stop_hook", "Spawner", homeport.around_post_stop)
@@ -93,7 +93,8 @@ class Settings:
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
             raise ValueError(f"homeport_hub: url {self.url!r} is not http(s)://HOST[:PORT]")
         self.url = self.url.rstrip("/")
-        if parts.scheme == "http" and parts.hostname not in ("localhost", "::1") and not parts.hostname.startswith("127."):
+        self.is_loopback = parts.hostname in ("localhost", "::1") or parts.hostname.startswith("127.")
+        if parts.scheme == "http" and not self.is_loopback:
             _log().warning("homeport_hub: %s is plain HTTP to another machine: who listens there learns the token", self.url)
         if not self.token_file and not os.environ.get("HOMEPORT_TOKEN"):
             raise ValueError("homeport_hub: name a token_file (or set HOMEPORT_TOKEN): the token of scope spawner for this hub")
@@ -779,7 +780,8 @@ def platform_of(homeport, spawner):
 class Platform:
     """One way to take storage. check() refuses configurations that would start people without their home."""
 
-    accounts = False  # do servers run as accounts of this host?
+    accounts = False      # do servers run as accounts of this host?
+    on_this_host = False  # do servers run on the hub's own host, and reach what only listens there?
 
     def __init__(self, homeport):
         self.settings = homeport.settings
@@ -804,8 +806,21 @@ class Platform:
         if limit:
             out.setdefault("NB_HOME_LIMIT_BYTES", str(limit))
         out["HOMEPORT_SPEC"], out["HOMEPORT_DIGEST"] = spec["spec_id"], spec["digest"]
-        if self.settings.notebook_url:
-            out["HOMEPORT_URL"] = self.settings.notebook_url
+        out.update(self.service())
+        return out
+
+    def service(self):
+        """What `homeport` in a notebook needs beside JUPYTERHUB_API_TOKEN: where the service is, and whose that token is."""
+        settings = self.settings
+        url = settings.notebook_url
+        if url is None and (self.on_this_host or not settings.is_loopback):
+            url = settings.url
+        if not url:
+            return {}
+        out = {"HOMEPORT_URL": url, "HOMEPORT_HUB": settings.hub}
+        ca_file = settings.notebook_ca_file or (settings.ca_file if self.on_this_host and url == settings.url else None)
+        if ca_file:
+            out["HOMEPORT_CA_FILE"] = ca_file
         return out
 
 
@@ -1017,6 +1032,7 @@ class OnHost(Platform):
     """Servers are processes of this host, which has mounted the storage itself: the spec says which directories."""
 
     accounts = True
+    on_this_host = True
 
     def host_path(self, mount):
         """(directory on this host, what must be a mount point: None for local storage)."""

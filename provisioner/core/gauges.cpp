@@ -1,5 +1,6 @@
 #include "provisioner/core/gauges.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -74,7 +75,12 @@ std::vector<GaugeFamily> read_gauges(const Catalog& catalog, Backends& backends,
                                      const Administration& administration) {
   std::vector<GaugeFamily> out;
   out.push_back(spaces(catalog));
-  out.push_back(one("homeport_people", "People known.", catalog.users().size()));
+  const auto people = catalog.users();
+  out.push_back(one("homeport_people", "People known.", people.size()));
+  const auto dormant =
+      std::count_if(people.begin(), people.end(), [](const auto& user) { return user->dormant_since; });
+  out.push_back(one("homeport_people_dormant", "People who are gone from every hub they came from.",
+                    static_cast<std::size_t>(dormant)));
   add_backends(catalog, backends, out);
   add_dirsize(catalog, out);
   out.push_back(one("homeport_rows_damaged", "Rows of the store that cannot be read.", catalog.damaged().size()));

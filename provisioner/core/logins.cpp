@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "provisioner/base/log.h"
+#include "provisioner/core/hub_people.h"
 #include "provisioner/core/spec_builder.h"
 
 namespace homeport::core {
@@ -20,6 +21,7 @@ constexpr std::chrono::seconds kRenewalEvery{60};  // an unchanged session is wr
 constexpr std::size_t kMaxCached = 60000;          // answers kept; beyond, the cache starts anew
 constexpr std::size_t kMaxRefusals = 2000;         // audit rows waiting for a flush; more are counted
 constexpr std::size_t kRowsPerWrite = 1000;
+constexpr const char* kSeenByLogin = R"({"seen":"login"})";
 // A prepared answer carries ages ("measured 5 min ago"): it is made anew now and then.
 constexpr std::chrono::minutes kPreparedFor{5};
 
@@ -93,6 +95,7 @@ struct Logins::Cached {
   std::string user_key;
   std::vector<std::string> spaces;
   SpecRequest request;
+  bool dormant = false;  // the person was marked so when this was made: a login ends that
   std::shared_ptr<const std::string> prepared;
 };
 
@@ -152,6 +155,7 @@ Result<Logins::CachedPtr> Logins::make(const SpecRequest& request, const store::
   made->spec_id = spec_id_of(request, user.key, made->digest);
   made->status = built.spec.state == render::SpecState::blocked ? built.spec.status_hint.value_or(503) : 200;
   made->user_key = user.key;
+  made->dormant = user.dormant_since.has_value();
   made->spaces = std::move(built.spaces);
   made->request = request;
   if (const auto klass = p_.catalog.klass(home.klass)) made->valid = klass->spec_valid;
@@ -223,7 +227,7 @@ void Logins::remember(const Caller& caller, const CachedPtr& cached, WallTime no
   std::string key = cached->request.hub + "/" + cached->user_key + "/" + cached->request.server;
   const std::lock_guard lock(state_->issued_mutex);
   const auto written = state_->written.find(key);
-  if (written != state_->written.end() && written->second.spec_id == cached->spec_id &&
+  if (!cached->dormant && written != state_->written.end() && written->second.spec_id == cached->spec_id &&
       now - written->second.at < kRenewalEvery)
     return;
   auto [at, fresh] = state_->issued.try_emplace(std::move(key), Pending{.answer = cached, .first = now, .last = now});
@@ -371,7 +375,7 @@ Result<void> Logins::release(const Caller& caller, const std::string& spec_id) {
     for (auto& session : sessions) {
       const auto user = p_.catalog.user(session.user);
       HOMEPORT_CHECK(
-          policies::authorize(caller.principal, policies::Action::issue_spec,
+          policies::authorize(caller.principal, policies::Action::release_spec,
                               {.hub = session.hub, .realm = user ? user->realm : realm_, .user_key = session.user}));
       if (session.released_at) continue;
       session.released_at = p_.clock.now();
@@ -442,7 +446,11 @@ Result<void> Logins::write_some(std::unordered_map<std::string, Pending>& issued
     batch.push_back(session_of(pending));
   }
   HOMEPORT_CHECK(p_.store.write("sessions", [&](store::WriteTransaction& tx) -> Result<void> {
-    for (auto session : batch) HOMEPORT_CHECK(store::put(tx, session, store::Expect::any()));
+    for (auto session : batch) {
+      HOMEPORT_CHECK(store::put(tx, session, store::Expect::any()));
+      const auto user = p_.catalog.user(session.user);
+      if (user && user->dormant_since) HOMEPORT_CHECK(wake(tx, user->key, p_.clock.now(), "system", kSeenByLogin));
+    }
     for (const auto& refusal : refusals) HOMEPORT_CHECK(tx.append_audit(refusal));
     return {};
   }));

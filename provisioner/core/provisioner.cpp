@@ -36,7 +36,9 @@ Provisioner::Provisioner(Environment environment)
       datasets_(parts_, homes_),
       logins_(parts_, homes_, env_.metrics, env_.realm),
       tokens_(parts_, env_.realm),
-      administration_(parts_, env_.realm) {}
+      administration_(parts_, env_.realm),
+      hub_tokens_(env_.hubs, env_.clock, env_.metrics),
+      hub_people_(parts_, env_.hubs) {}
 
 Provisioner::~Provisioner() {
   stop();
@@ -65,6 +67,8 @@ void Provisioner::stop() {
     caretaker_.request_stop();
     caretaker_.join();
   }
+  hub_people_.stop();
+  hub_tokens_.stop();
   people_.stop();
   operations_.stop();
   backends_.drain(kStopTime);
@@ -79,6 +83,7 @@ void Provisioner::take_care(const std::stop_token& stop) {
   do {
     backends_.reap();
     for (const auto& backend : backends_.all()) look_at(backend);
+    hub_people_.tick();
     if (round++ % 240 == 0) {
       if (const auto trimmed = env_.store.trim(kChangesKept, env_.clock.now() - kAnswersKept); !trimmed) {
         log::warning("old rows could not be trimmed", {{"why", trimmed.error().to_string()}});

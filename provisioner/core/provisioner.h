@@ -8,6 +8,8 @@
 #include "provisioner/core/administration.h"
 #include "provisioner/core/datasets.h"
 #include "provisioner/core/fleet_plan.h"
+#include "provisioner/core/hub_people.h"
+#include "provisioner/core/hub_tokens.h"
 #include "provisioner/core/logins.h"
 #include "provisioner/core/renames.h"
 #include "provisioner/core/tokens.h"
@@ -24,6 +26,7 @@ struct Environment {
   std::string realm = "default";
   std::string name_prefix = "hp-";
   IdentityPolicy identity{};
+  std::vector<HubEntry> hubs{};
 };
 
 class Provisioner {
@@ -51,6 +54,8 @@ class Provisioner {
   Logins& logins() { return logins_; }
   Tokens& tokens() { return tokens_; }
   Administration& administration() { return administration_; }
+  HubTokens& hub_tokens() { return hub_tokens_; }
+  HubPeople& hub_people() { return hub_people_; }
 
  private:
   void take_care(const std::stop_token& stop);
@@ -68,6 +73,8 @@ class Provisioner {
   Logins logins_;
   Tokens tokens_;
   Administration administration_;
+  HubTokens hub_tokens_;
+  HubPeople hub_people_;
   std::jthread caretaker_;
 };
 

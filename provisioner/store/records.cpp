@@ -260,6 +260,7 @@ void describe(V& v, T& r) {
   v("groups", r.groups);
   v("merged_into", r.merged_into);
   v("created_at", r.created_at);
+  v("dormant_since", r.dormant_since);
 }
 
 template <class V, Is<AliasRecord> T>

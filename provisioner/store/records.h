@@ -86,6 +86,8 @@ struct UserRecord {
   std::vector<std::string> groups{};             // groups by name, likewise
   std::optional<std::string> merged_into{};      // u-…: this person was another one's second name
   WallTime created_at{};
+  // Left every hub that this person came from, as seen then. A mark and nothing else: homes stay as they are.
+  std::optional<WallTime> dormant_since{};
   std::uint64_t revision = 0;
 };
 

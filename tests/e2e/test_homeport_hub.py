@@ -61,6 +61,21 @@ class SettingsTest(unittest.TestCase):
         with self.assertRaisesRegex(RuntimeError, "twice"):
             self.load(c)
 
+    def test_servers_that_can_reach_the_service_are_told_where_it_is(self):
+        here, far = "http://127.0.0.1:7717", "https://homeport.example.org"
+        for more, on_this_host, elsewhere in (
+                ({}, here, None), ({"url": far + "/"}, far, far), ({"notebook_url": far}, far, far),
+                ({"url": far, "notebook_url": ""}, None, None), ({"url": "http://localhost:1"}, "http://localhost:1", None)):
+            with self.subTest(more):
+                for platform, url in (("local", on_this_host), ("systemd", on_this_host), ("kubernetes", elsewhere), ("docker", elsewhere)):
+                    told = homeport_hub.PLATFORMS[platform](self.load(hub="lab", **more)).service()
+                    self.assertEqual(told, {"HOMEPORT_URL": url, "HOMEPORT_HUB": "lab"} if url else {}, platform)
+        certified = self.load(url=far, ca_file="/etc/hub/ca.pem")
+        self.assertEqual(homeport_hub.PLATFORMS["local"](certified).service()["HOMEPORT_CA_FILE"], "/etc/hub/ca.pem")
+        self.assertNotIn("HOMEPORT_CA_FILE", homeport_hub.PLATFORMS["docker"](certified).service(), "no such file in a container")
+        certified = self.load(url=far, ca_file="/etc/hub/ca.pem", notebook_ca_file="/usr/share/ca.pem")
+        self.assertEqual(homeport_hub.PLATFORMS["docker"](certified).service()["HOMEPORT_CA_FILE"], "/usr/share/ca.pem")
+
     def test_the_failure_limit(self):
         with self.assertLogs("homeport_hub", "WARNING") as log:
             c = Config()
@@ -365,6 +380,11 @@ class ExamplesTest(unittest.TestCase):
         self.assertEqual(secret["name"], mount["name"])
         self.assertEqual(secret["secret"]["defaultMode"], 0o440)
         self.assertEqual(os.path.dirname(settings.token_file), mount["mountPath"])
+        role = hub["loadRoles"]["homeport"]
+        self.assertEqual((role["services"], role["scopes"], list(hub["services"])), (["homeport"], ["list:users"], ["homeport"]))
+        asked, = values["singleuser"]["networkPolicy"]["egress"]
+        asking, = hub["networkPolicy"]["ingress"]
+        self.assertEqual((asked["to"], asked["ports"][0]["port"], asking["ports"][0]["port"]), (asking["from"], 7717, 8081))
         file, = hub["extraFiles"].values()
         self.assertEqual(os.path.basename(file["mountPath"]), "homeport_hub.py")
         self.assertIn(f"--set-file hub.extraFiles.{list(hub['extraFiles'])[0]}.stringData=", self.read("z2jh", "values.yaml"))

@@ -26,6 +26,7 @@ ALLOWED = {
     "drivers/flashblade": ["drivers/core", "drivers/http", BASE],
     "drivers/registry": ["drivers", BASE],
     "drivers/identity": ["provisioner/core/ports", "provisioner/config/secrets.h", "provisioner/config/yaml_document.h", BASE],
+    "drivers/hub": ["provisioner/core/ports", "drivers/http", "provisioner/config/secrets.h", BASE],
     "provisioner/config": [BASE],
     "provisioner/render": [BASE],
     "provisioner/store": [BASE],

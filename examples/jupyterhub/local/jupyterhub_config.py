@@ -10,6 +10,12 @@ c = get_config()  # noqa: F821
 c.JupyterHub.spawner_class = "jupyterhub.spawner.LocalProcessSpawner"
 c.JupyterHub.bind_url = "http://127.0.0.1:8000"
 
+# With this Homeport sees who has left the hub (README.md one folder up); the file holds the service's token.
+if os.path.exists("/etc/jupyterhub/homeport-token"):
+    with open("/etc/jupyterhub/homeport-token", encoding="ascii") as f:
+        c.JupyterHub.services = [{"name": "homeport", "api_token": f.read().strip()}]
+    c.JupyterHub.load_roles = [{"name": "homeport", "services": ["homeport"], "scopes": ["list:users"]}]
+
 import homeport_hub  # noqa: E402  last: its hooks go around all others
 
 homeport_hub.load(
@@ -24,6 +30,5 @@ homeport_hub.load(
         "nas1.example.org:/export/homes": "/srv/homeport/homes",
         "nas1.example.org:/export/datasets": "/srv/homeport/datasets",
     },
-    notebook_url="http://127.0.0.1:7717",
     contact="Questions: storage@example.org",
 )

@@ -18,7 +18,6 @@ homeport_hub.load(
         "nas1.example.org:/export/homes": "/srv/homeport/homes",
         "nas1.example.org:/export/datasets": "/srv/homeport/datasets",
     },
-    notebook_url="http://127.0.0.1:7717",
     contact="Questions: storage@example.org",
 )
 

@@ -35,8 +35,14 @@ policies::Scope scope_of(const std::string& name) {
 ApiTest::ApiTest() {
   factory_ = drivers::make_driver_factory({.clock = clock_.get(), .metrics = metrics_.get()});
   EXPECT_OK(store_->acquire_lease("test", std::chrono::minutes(10)));
-  core_ = std::make_unique<core::Provisioner>(
-      core::Environment{.store = *store_, .clock = *clock_, .ids = *ids_, .metrics = *metrics_, .factory = *factory_});
+  core::HubSettings main{.name = "main", .realm = "default", .address = "http://127.0.0.1:8081/hub/api"};
+  main.lists_users = true;
+  core_ = std::make_unique<core::Provisioner>(core::Environment{.store = *store_,
+                                                                .clock = *clock_,
+                                                                .ids = *ids_,
+                                                                .metrics = *metrics_,
+                                                                .factory = *factory_,
+                                                                .hubs = {{.settings = main, .hub = hub_}}});
   EXPECT_OK(core_->load());
   for (const char* scope : {"admin", "operator", "auditor", "spawner"}) {
     const std::string hub = std::string(scope) == "spawner" ? "main" : "";
@@ -61,6 +67,7 @@ ApiTest::ApiTest() {
 }
 
 ApiTest::~ApiTest() {
+  hub_->let_go();
   workers_->drain(std::chrono::seconds(5));
   core_->stop();
 }

@@ -13,6 +13,7 @@
 
 #include "api/api.h"
 #include "provisioner/store/open.h"
+#include "tests/support/fake_hub.h"
 #include "tests/support/result_matchers.h"
 
 namespace homeport::testing {
@@ -78,6 +79,7 @@ class ApiTest : public ::testing::Test {
   std::unique_ptr<Metrics> metrics_ = make_metrics();
   std::unique_ptr<drivers::DriverFactory> factory_;
   std::unique_ptr<store::Store> store_ = store::make_memory_store(*clock_);
+  std::shared_ptr<FakeHub> hub_ = std::make_shared<FakeHub>();  // "main"
   std::unique_ptr<core::Provisioner> core_;
   std::unique_ptr<WorkerPool> workers_;
   std::unique_ptr<api::Api> api_;

@@ -132,13 +132,26 @@ TEST_F(RealAnswersTest, FitTheDescription) {
   const auto key = ask("GET", "/v1/homes/alice")["key"].get<std::string>();
   const auto operations = ask("GET", "/v1/operations?limit=2");
   const auto operation = operations["items"].at(0)["id"].get<std::string>();
-  for (const std::string& target :
-       {std::string("/v1/homes?limit=1"), std::string("/v1/users"), std::string("/v1/users/alice"),
-        std::string("/v1/datasets"), std::string("/v1/datasets/sets"), std::string("/v1/spaces"), "/v1/spaces/" + key,
-        "/v1/operations/" + operation + "?wait=0", std::string("/v1/backends"), std::string("/v1/backends/lab"),
-        std::string("/v1/backends/lab/exports"), std::string("/v1/audit?limit=5"), std::string("/v1/audit/verify"),
-        std::string("/v1/classes"), std::string("/v1/rules"), std::string("/v1/tokens"), std::string("/v1/doctor"),
-        std::string("/v1/renderers")}) {
+  for (const std::string& target : {std::string("/v1/homes?limit=1"),
+                                    std::string("/v1/users"),
+                                    std::string("/v1/users/alice"),
+                                    std::string("/v1/datasets"),
+                                    std::string("/v1/datasets/sets"),
+                                    std::string("/v1/spaces"),
+                                    "/v1/spaces/" + key,
+                                    "/v1/operations/" + operation + "?wait=0",
+                                    std::string("/v1/backends"),
+                                    std::string("/v1/backends/lab"),
+                                    std::string("/v1/backends/lab/exports"),
+                                    std::string("/v1/audit?limit=5"),
+                                    std::string("/v1/audit/verify"),
+                                    std::string("/v1/classes"),
+                                    std::string("/v1/rules"),
+                                    std::string("/v1/tokens"),
+                                    std::string("/v1/doctor"),
+                                    std::string("/v1/renderers"),
+                                    std::string("/v1/me"),
+                                    std::string("/v1/hubs")}) {
     ask("GET", target);
   }
   EXPECT_EQ(send("GET", "/metrics").status, 200U);
@@ -157,6 +170,12 @@ TEST_F(RealAnswersTest, FitTheDescription) {
   ask("POST", "/v1/homes/bob/purge", R"({"confirm":"bob"})");
   ask("POST", "/v1/datasets/sets/release?dry_run=true");
   ask("POST", "/v1/datasets/sets/release");
+  hub_->give("0123456789abcdef0123456789abcdef", {.name = "alice", .groups = {"physics"}});
+  hub_->set_users({"alice"});
+  for (const char* target : {"/v1/me", "/v1/homes", "/v1/operations"})
+    ask("GET", target, {}, 200, "0123456789abcdef0123456789abcdef");
+  ask("POST", "/v1/hubs/main/reconcile");
+  ask("GET", "/v1/hubs");
   // Refusals are described as well.
   ask("GET", "/v1/homes/nobody", {}, 404);
   ask("GET", "/v1/homes", {}, 401, "");

@@ -104,6 +104,67 @@ TEST_F(SettingsTest, ATokenOfAContextDoesNotGoToAnotherAddress) {
   EXPECT_EQ(settings->realm, "");
 }
 
+TEST_F(SettingsTest, InANotebookNothingHasToBeSet) {
+  vars_["HOMEPORT_URL"] = "http://127.0.0.1:9";
+  vars_["HOMEPORT_HUB"] = "main";
+  vars_["HOMEPORT_CA_FILE"] = "/etc/ca.pem";
+  vars_["JUPYTERHUB_API_TOKEN"] = "hub-secret";
+  const auto settings = load();
+  ASSERT_OK(settings);
+  ASSERT_TRUE(settings->token);
+  EXPECT_EQ(settings->token->reveal(), "hub-secret");
+  EXPECT_EQ(settings->token_from, "JUPYTERHUB_API_TOKEN");
+  EXPECT_EQ(settings->hub, "main");
+  EXPECT_EQ(settings->ca_file, "/etc/ca.pem");
+}
+
+TEST_F(SettingsTest, TheHubsTokenGoesOnlyWhereTheHubSaid) {
+  vars_["JUPYTERHUB_API_TOKEN"] = "hub-secret";
+  const auto nowhere = load();
+  ASSERT_OK(nowhere);
+  EXPECT_FALSE(nowhere->token) << "there is no HOMEPORT_URL";
+  EXPECT_NE(nowhere->no_token_because, "");
+  vars_["HOMEPORT_URL"] = "http://127.0.0.1:9";
+  vars_["HOMEPORT_CA_FILE"] = "/etc/ca.pem";
+  for (const std::string url :
+       {"http://127.0.0.1:8", "https://127.0.0.1:9", "http://elsewhere:9", "http://127.0.0.1:9/x"}) {
+    const auto elsewhere = load({.url = url});
+    ASSERT_OK(elsewhere);
+    EXPECT_FALSE(elsewhere->token) << url;
+    EXPECT_EQ(elsewhere->hub, "");
+    EXPECT_EQ(elsewhere->ca_file, "");
+  }
+  const auto same = load({.url = "http://127.0.0.1:9/"});
+  ASSERT_OK(same);
+  EXPECT_TRUE(same->token);
+  config(kTwo);
+  const auto context = load({.context = "other"});
+  EXPECT_FALSE(context.has_value()) << "its token file is named and not there";
+}
+
+TEST_F(SettingsTest, EveryOtherTokenGoesBeforeTheHubs) {
+  vars_["HOMEPORT_URL"] = "http://127.0.0.1:1";
+  vars_["HOMEPORT_HUB"] = "main";
+  vars_["JUPYTERHUB_API_TOKEN"] = "hub-secret";
+  config(kTwo);
+  write(".config/homeport/lab.token", "lab-secret");
+  const auto context = load();
+  ASSERT_OK(context);
+  EXPECT_EQ(context->token->reveal(), "lab-secret");
+  EXPECT_EQ(context->hub, "") << "it is not the hub's token";
+  vars_["HOMEPORT_TOKEN"] = "env-secret";
+  EXPECT_EQ(load()->token->reveal(), "env-secret");
+}
+
+TEST_F(SettingsTest, AHubNameThatIsNoneIsRefused) {
+  vars_["HOMEPORT_URL"] = "http://127.0.0.1:1";
+  vars_["JUPYTERHUB_API_TOKEN"] = "hub-secret";
+  vars_["HOMEPORT_HUB"] = "main\r\nX-Evil: 1";
+  const auto settings = load();
+  ASSERT_ERRC(settings, Errc::invalid_argument);
+  EXPECT_NE(settings.error().sentence().find("HOMEPORT_HUB"), std::string::npos);
+}
+
 TEST_F(SettingsTest, WarnsOfReadableTokensAndPlainHttp) {
   const auto file = write("token", "secret", 0644);
   const auto settings = load({.url = "http://far.example", .token_file = file});

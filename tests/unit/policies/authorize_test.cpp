@@ -11,15 +11,16 @@ namespace homeport::policies {
 namespace {
 
 constexpr std::array kScopes{Scope::admin, Scope::operator_, Scope::auditor, Scope::spawner, Scope::user_self};
-constexpr std::array kActions{Action::read_service,   Action::read_inventory, Action::read_audit,
-                              Action::issue_spec,     Action::ensure_home,    Action::manage_spaces,
-                              Action::destroy_spaces, Action::manage_service, Action::manage_tokens};
+constexpr std::array kActions{Action::read_service,   Action::read_self,     Action::read_inventory,
+                              Action::read_audit,     Action::issue_spec,    Action::release_spec,
+                              Action::ensure_home,    Action::manage_spaces, Action::destroy_spaces,
+                              Action::manage_service, Action::manage_tokens};
 constexpr std::string_view kMe = "u-0000000000000001";
 constexpr std::string_view kOther = "u-0000000000000002";
 
 Principal principal_of(Scope scope) {
   Principal out{.id = "t-1", .scope = scope};
-  if (scope == Scope::spawner) out.hub = "main";
+  if (scope == Scope::spawner || scope == Scope::user_self) out.hub = "main";
   if (scope == Scope::user_self) out.user_key = kMe;
   return out;
 }
@@ -44,32 +45,40 @@ constexpr std::array kResources{
 // Written again, in another shape than the code: every allowed cell by name. "*" is every resource.
 const std::set<std::string> kAllowed{
     "admin read_service *",
+    "admin read_self *",
     "admin read_inventory *",
     "admin read_audit *",
     "admin issue_spec *",
+    "admin release_spec *",
     "admin ensure_home *",
     "admin manage_spaces *",
     "admin destroy_spaces *",
     "admin manage_service *",
     "admin manage_tokens *",
     "operator read_service *",
+    "operator read_self *",
     "operator read_inventory *",
     "operator issue_spec *",
+    "operator release_spec *",
     "operator ensure_home *",
     "operator manage_spaces *",
     "auditor read_service *",
+    "auditor read_self *",
     "auditor read_inventory *",
     "auditor read_audit *",
     "spawner read_service *",
+    "spawner read_self *",
     "spawner issue_spec own-hub",
     "spawner issue_spec me-on-own-hub",
     "spawner issue_spec somebody-on-own-hub",
+    "spawner release_spec own-hub",
+    "spawner release_spec me-on-own-hub",
+    "spawner release_spec somebody-on-own-hub",
+    "user:self read_self *",
     "user:self issue_spec me",
     "user:self issue_spec me-on-own-hub",
-    "user:self issue_spec me-on-other-hub",
     "user:self read_inventory me",
     "user:self read_inventory me-on-own-hub",
-    "user:self read_inventory me-on-other-hub",
 };
 
 TEST(Authorize, EveryScopeActionAndResource) {
@@ -92,7 +101,7 @@ TEST(Authorize, EveryScopeActionAndResource) {
       }
     }
   }
-  EXPECT_EQ(allowed_cells, 9 * (9 + 5 + 3 + 1) + 3 + 3 + 3);
+  EXPECT_EQ(allowed_cells, 9 * (11 + 7 + 4 + 2 + 1) + 3 + 3 + 2 + 2);
 }
 
 TEST(Authorize, ASpawnerForAnotherHubIsToldBothNames) {
@@ -117,6 +126,12 @@ TEST(Authorize, ASelfTokenWithoutAPersonSpeaksForNobody) {
   const Principal unbound{.id = "t-1", .scope = Scope::user_self};
   EXPECT_ERRC(authorize(unbound, Action::issue_spec, {}), Errc::forbidden);
   EXPECT_ERRC(authorize(unbound, Action::read_inventory, {.user_key = std::string(kMe)}), Errc::forbidden);
+}
+
+TEST(Authorize, APersonWithoutAHomeMayAskWhoTheyAreAndNothingElse) {
+  const Principal stranger{.id = "self:unknown", .scope = Scope::user_self, .hub = "main", .user = "zoe"};
+  EXPECT_OK(authorize(stranger, Action::read_self));
+  EXPECT_ERRC(authorize(stranger, Action::read_inventory), Errc::forbidden);
 }
 
 TEST(Authorize, ARefusalSaysWhichScopesWouldDo) {
