@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "cli/url.h"
 #include "provisioner/base/clock.h"
 #include "provisioner/base/result.h"
+#include "provisioner/base/url.h"
 
 namespace homeport::cli {
 

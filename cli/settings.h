@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "cli/url.h"
 #include "provisioner/base/result.h"
 #include "provisioner/base/secret.h"
+#include "provisioner/base/url.h"
 
 namespace homeport::cli {
 

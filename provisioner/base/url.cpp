@@ -1,10 +1,10 @@
-#include "cli/url.h"
+#include "provisioner/base/url.h"
 
 #include <charconv>
 
 #include "provisioner/base/names.h"
 
-namespace homeport::cli {
+namespace homeport {
 namespace {
 
 bool is_unreserved(char c) {
@@ -116,4 +116,4 @@ Target& Target::query_if(std::string_view key, std::string_view value) & {
   return value.empty() ? *this : query(key, value);
 }
 
-}  // namespace homeport::cli
+}  // namespace homeport

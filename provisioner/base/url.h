@@ -1,4 +1,4 @@
-// Addresses of the service: parsing what a person gives, and building request targets that no name can break out of.
+// Addresses of HTTP services: parsing what a person gives, and building request targets that no name can break out of.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 #include "provisioner/base/result.h"
 
-namespace homeport::cli {
+namespace homeport {
 
 struct Url {
   bool tls = false;
@@ -46,4 +46,4 @@ class Target {
   std::string query_{};
 };
 
-}  // namespace homeport::cli
+}  // namespace homeport

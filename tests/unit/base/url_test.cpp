@@ -1,10 +1,10 @@
-#include "cli/url.h"
+#include "provisioner/base/url.h"
 
 #include <gtest/gtest.h>
 
 #include "tests/support/result_matchers.h"
 
-namespace homeport::cli {
+namespace homeport::testing {
 namespace {
 
 struct GoodUrl {
@@ -66,4 +66,4 @@ TEST(Target, QueriesAreJoinedAndEmptyOnesLeftOut) {
 }
 
 }  // namespace
-}  // namespace homeport::cli
+}  // namespace homeport::testing
