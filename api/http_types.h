@@ -35,8 +35,8 @@ struct PathParam {
   std::string_view value;  // decoded: may hold anything, also '/' and control characters
 };
 
-// The target of a request line, taken apart (see parse_target).
-struct Target {
+// The target of a request line, taken apart (see parse_target). Target (base/url.h) is what a client puts together.
+struct RequestTarget {
   std::string_view raw{};                    // as sent
   std::string_view path{};                   // as sent, without the query: for messages
   std::vector<std::string_view> segments{};  // decoded parts of the path; "/" has none
@@ -49,7 +49,7 @@ struct Target {
 struct Request {
   Method method = Method::get;
   int route = -1;  // Route::id
-  Target target{};
+  RequestTarget target{};
   std::vector<PathParam> params{};
   std::vector<HeaderField> headers{};
   std::string_view body{};

@@ -45,14 +45,14 @@ bool decode(std::string_view text, bool plus_is_space, std::string& out) {
 }
 
 // nullopt: broken. Text without anything to decode is returned as it is.
-std::optional<std::string_view> decoded_view(std::string_view text, bool plus_is_space, Target& out) {
+std::optional<std::string_view> decoded_view(std::string_view text, bool plus_is_space, RequestTarget& out) {
   if (text.find_first_of(plus_is_space ? "%+" : "%") == std::string_view::npos) return text;
   std::string plain;
   if (!decode(text, plus_is_space, plain)) return std::nullopt;
   return out.decoded.emplace_front(std::move(plain));
 }
 
-Result<void> parse_path(std::string_view path, Target& out) {
+Result<void> parse_path(std::string_view path, RequestTarget& out) {
   if (path.size() == 1) return {};
   std::size_t from = 1;
   while (true) {
@@ -66,7 +66,7 @@ Result<void> parse_path(std::string_view path, Target& out) {
   }
 }
 
-Result<void> parse_query(std::string_view query, Target& out) {
+Result<void> parse_query(std::string_view query, RequestTarget& out) {
   while (!query.empty()) {
     const auto end = query.find('&');
     const auto item = query.substr(0, end);
@@ -150,7 +150,7 @@ Error bad_pattern(const Route& route, std::string_view what) {
 
 }  // namespace
 
-Result<void> parse_target(std::string_view raw, Target& out) {
+Result<void> parse_target(std::string_view raw, RequestTarget& out) {
   out.segments.clear();
   out.query.clear();
   out.decoded.clear();
@@ -245,7 +245,7 @@ int Router::find(Search& search, std::size_t node, std::size_t depth) const {
   return found;
 }
 
-RouteMatch Router::match(Method method, const Target& target, std::vector<PathParam>& params) const {
+RouteMatch Router::match(Method method, const RequestTarget& target, std::vector<PathParam>& params) const {
   params.clear();
   const bool whole_server = target.path == "*";
   Search search{.method = static_cast<std::size_t>(method), .segments = target.segments, .params = params};
@@ -279,7 +279,7 @@ RouteMatch Router::match(Method method, const Target& target, std::vector<PathPa
   return RouteMatch{.kind = kind, .allow = std::move(allow)};
 }
 
-std::string Router::nearest(Method method, const Target& target) const {
+std::string Router::nearest(Method method, const RequestTarget& target) const {
   constexpr std::size_t kTooFar = 12;      // half edits; further away is another thing altogether
   std::vector<std::string_view> segments;  // a doubled or trailing slash is the commonest slip of all
   for (const auto segment : target.segments) {

@@ -17,7 +17,7 @@ namespace homeport {
 // percent-decoded by itself, so an encoded slash stays within its part; in the query '+' is a space. `out` holds views
 // into `raw` and into out.decoded. Errors: invalid_argument for a broken percent sign, a fragment, an authority form,
 // or more than 32 parts or 64 parameters.
-Result<void> parse_target(std::string_view raw, Target& out);
+Result<void> parse_target(std::string_view raw, RequestTarget& out);
 
 struct Route {
   Method method;
@@ -43,7 +43,7 @@ class Router {
 
   // Fills `params` with views into the segments. A literal part wins over a parameter. HEAD finds the GET route where
   // there is no HEAD route of its own; OPTIONS is answered from the table.
-  [[nodiscard]] RouteMatch match(Method method, const Target& target, std::vector<PathParam>& params) const;
+  [[nodiscard]] RouteMatch match(Method method, const RequestTarget& target, std::vector<PathParam>& params) const;
 
   [[nodiscard]] const std::vector<Route>& routes() const { return routes_; }
 
@@ -58,7 +58,7 @@ class Router {
   Router() = default;
   Result<void> add(std::size_t index);
   [[nodiscard]] int find(Search& search, std::size_t node, std::size_t depth) const;
-  [[nodiscard]] std::string nearest(Method method, const Target& target) const;
+  [[nodiscard]] std::string nearest(Method method, const RequestTarget& target) const;
 
   std::vector<Route> routes_;
   std::vector<std::vector<std::string>> parts_;  // of the pattern, per route

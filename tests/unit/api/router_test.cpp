@@ -41,7 +41,7 @@ class RouterFinds : public ::testing::TestWithParam<Found> {};
 
 TEST_P(RouterFinds, TheRoute) {
   const Router router = sample();
-  Target target;
+  RequestTarget target;
   ASSERT_OK(parse_target(GetParam().target, target));
   std::vector<PathParam> params;
   const auto match = router.match(GetParam().method, target, params);
@@ -88,7 +88,7 @@ class RouterMisses : public ::testing::TestWithParam<Missed> {};
 
 TEST_P(RouterMisses, AndSaysWhatThereIs) {
   const Router router = sample();
-  Target target;
+  RequestTarget target;
   ASSERT_OK(parse_target(GetParam().target, target));
   std::vector<PathParam> params;
   const auto match = router.match(GetParam().method, target, params);
@@ -130,7 +130,7 @@ TEST(Router, RefusesTablesThatMakeNoSense) {
 }
 
 TEST(ParseTarget, TakesQueriesApart) {
-  Target target;
+  RequestTarget target;
   ASSERT_OK(parse_target("/a?x=1&y=a+b%26c&&flag&z=%2B&x=2", target));
   std::string text;
   for (const auto& item : target.query) text += std::string(item.name) + "=" + std::string(item.value) + ";";
@@ -140,7 +140,7 @@ TEST(ParseTarget, TakesQueriesApart) {
 
 TEST(ParseTarget, KnowsTheFormsOfATarget) {
   const auto path = [](std::string_view raw) {
-    Target target;
+    RequestTarget target;
     return parse_target(raw, target) ? std::string(target.path) : std::string("refused");
   };
   EXPECT_EQ(path("HTTP://h:80/x?y"), "/x");
@@ -160,9 +160,9 @@ TEST(ParseTarget, KnowsTheFormsOfATarget) {
 
 TEST(ParseTarget, DecodedTextsSurviveAMove) {
   const std::string raw = "/%41/%42/c";
-  Target target;
+  RequestTarget target;
   ASSERT_OK(parse_target(raw, target));
-  const Target moved = std::move(target);
+  const RequestTarget moved = std::move(target);
   EXPECT_EQ(moved.segments, (std::vector<std::string_view>{"A", "B", "c"}));
 }
 
