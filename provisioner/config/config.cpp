@@ -152,6 +152,7 @@ Config read_config(std::shared_ptr<const Document> document, Problems& problems)
   auth.finish();
   read_lease(in.object("lease"), config);
   config.identity = in.raw("identity");
+  config.kubernetes = read_kubernetes(in);
   config.desired = in.raw("desired");
   in.finish();
   warn(config);

@@ -10,6 +10,7 @@
 //   auth:    {metrics_open: true}
 //   lease:   {length: 15s}
 //   identity: {order: [request], …}      kept as it is; drivers/identity reads it
+//   kubernetes: {server: URL, ca_file: PATH, token: {file: PATH}, namespaces: […]}   see kubernetes_settings.h
 //   desired: {backends: […], classes: […], rules: […], grants: […]}
 #pragma once
 
@@ -26,6 +27,7 @@
 #include "provisioner/base/doc_reader.h"
 #include "provisioner/base/log.h"
 #include "provisioner/base/result.h"
+#include "provisioner/config/kubernetes_settings.h"
 #include "provisioner/config/secrets.h"
 
 namespace homeport::config {
@@ -57,6 +59,7 @@ struct Config {
   std::string name_prefix = "hp-";  // of what we create on backends; fixed for the life of an installation
   bool metrics_open = true;         // may /metrics be read without a token? Default: only while listening on loopback
   std::chrono::milliseconds lease_length = std::chrono::seconds(15);
+  std::optional<KubernetesSettings> kubernetes{};
   // The whole document, for lines; null without a file. `desired` lies in it at kDesiredPointer; null when absent.
   std::shared_ptr<const Document> document{};
   const nlohmann::json* desired = nullptr;
