@@ -113,7 +113,7 @@ std::optional<Response> get_version(Api& api, const Request&, const policies::Pr
 
 void get_doctor(const CallPtr& call) {
   json findings = json::array();
-  for (const auto& finding : call->api.core().administration().doctor()) findings.push_back(finding_json(finding));
+  for (const auto& finding : call->api.core().doctor()) findings.push_back(finding_json(finding));
   call->reply_json(200, {{"findings", std::move(findings)}});
 }
 

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "provisioner/core/administration.h"
+#include "provisioner/core/cluster_volumes.h"
 #include "provisioner/core/datasets.h"
 #include "provisioner/core/fleet_plan.h"
 #include "provisioner/core/logins.h"
@@ -24,6 +25,7 @@ struct Environment {
   std::string realm = "default";
   std::string name_prefix = "hp-";
   IdentityPolicy identity{};
+  Cluster* cluster = nullptr;  // where homes and datasets get volumes and claims; null: nowhere
 };
 
 class Provisioner {
@@ -51,6 +53,9 @@ class Provisioner {
   Logins& logins() { return logins_; }
   Tokens& tokens() { return tokens_; }
   Administration& administration() { return administration_; }
+  ClusterVolumes& cluster_volumes() { return cluster_volumes_; }
+  // What is wrong with the service and all it depends on.
+  [[nodiscard]] std::vector<Finding> doctor() const;
 
  private:
   void take_care(const std::stop_token& stop);
@@ -68,6 +73,7 @@ class Provisioner {
   Logins logins_;
   Tokens tokens_;
   Administration administration_;
+  ClusterVolumes cluster_volumes_;
   std::jthread caretaker_;
 };
 

@@ -52,6 +52,28 @@ Result<render::Mount> mount_of(const SpaceRecord& space, const ClassSpec& klass)
   return mount;
 }
 
+}  // namespace
+
+Result<render::Mount> home_mount(const SpaceRecord& home, const ClassSpec& klass) {
+  HOMEPORT_TRY(auto mount, mount_of(home, klass));
+  mount.id = "home";
+  mount.kind = render::MountKind::home;
+  mount.access = render::MountAccess::rw;
+  mount.required = true;
+  return mount;
+}
+
+Result<render::Mount> dataset_mount(const SpaceRecord& dataset, const ClassSpec& klass, render::MountAccess access) {
+  HOMEPORT_TRY(auto mount, mount_of(dataset, klass));
+  mount.id = mount_id("ds-", dataset.name);
+  mount.kind = render::MountKind::dataset;
+  mount.access = dataset.read_only ? render::MountAccess::ro : access;
+  mount.required = false;
+  return mount;
+}
+
+namespace {
+
 void add_quota(const SpaceRecord& space, const ClassSpec& klass, WallTime now, render::Mount& mount,
                render::MountSpec& spec) {
   if (!space.quota_bytes) return;
@@ -181,7 +203,8 @@ Result<void> add_datasets(const Catalog& catalog, const SpecRequest& request, co
   for (const auto& [name, access] : due) {
     const auto space = catalog.space_by_label("dataset/" + name);
     const bool there = space && space->state == SpaceState::ready && !space->source.empty();
-    auto made = there ? mount_of(*space, klass) : Result<render::Mount>(Error{.code = Errc::not_found});
+    auto made = there ? dataset_mount(*space, klass, access == "rw" ? render::MountAccess::rw : render::MountAccess::ro)
+                      : Result<render::Mount>(Error{.code = Errc::not_found});
     if (!made) {
       add_missing(name, built.spec);
       continue;
@@ -196,10 +219,6 @@ Result<void> add_datasets(const Catalog& catalog, const SpecRequest& request, co
       ++left_out;
       continue;
     }
-    mount.id = mount_id("ds-", name);
-    mount.kind = render::MountKind::dataset;
-    mount.access = access == "rw" && !space->read_only ? render::MountAccess::rw : render::MountAccess::ro;
-    mount.required = false;
     built.spaces.push_back(space->key);
     built.spec.mounts.push_back(std::move(mount));
   }
@@ -303,12 +322,8 @@ Result<BuiltSpec> build_spec(const Catalog& catalog, const Backends& backends, c
   spec.subject.groups = groups_of(request, user);
   add_identity(request, user, *klass, spec);
 
-  HOMEPORT_TRY(auto mount, mount_of(home, *klass));
-  mount.id = "home";
-  mount.kind = render::MountKind::home;
+  HOMEPORT_TRY(auto mount, home_mount(home, *klass));
   mount.target = klass->home_target;
-  mount.access = render::MountAccess::rw;
-  mount.required = true;
   add_quota(home, *klass, now, mount, spec);
   spec.mounts.push_back(std::move(mount));
   built.spaces.push_back(home.key);

@@ -317,6 +317,7 @@ void describe(V& v, T& r) {
   v("retired_at", r.retired_at);
   v("purge_after", r.purge_after);
   v("note", r.note);
+  v("claims", r.claims);
 }
 
 template <class V, Is<StepRecord> T>
