@@ -5,6 +5,7 @@
 
 #include "provisioner/base/fault_point.h"
 #include "provisioner/base/log.h"
+#include "provisioner/core/renames.h"
 #include "provisioner/core/space_work.h"
 #include "provisioner/core/spec_builder.h"
 #include "provisioner/render/object_names.h"
@@ -43,7 +44,9 @@ std::vector<render::Mount> mounts_of(const Catalog& catalog, const SpaceRecord& 
     if (mount && std::holds_alternative<render::NfsMount>(mount->source)) out.push_back(std::move(*mount));
   };
   if (space.source.empty()) return out;
-  if (space.kind == SpaceKind::home) {
+  if (space.kind == SpaceKind::home && space.name.starts_with(kMergedPrefix)) {
+    for (const auto& klass : catalog.classes()) add(merged_mount(space, *klass));
+  } else if (space.kind == SpaceKind::home) {
     if (const auto klass = catalog.klass(space.klass)) add(home_mount(space, *klass));
   } else if (space.kind == SpaceKind::dataset) {
     const bool rw = may_be_written(catalog, space);

@@ -27,7 +27,8 @@
 namespace homeport::core {
 
 // Every pair that the space needs now, in each namespace; empty when nothing of it can be mounted by a pod (a local
-// source, no source yet, a class that is gone). A dataset is seen through every class that may look at it.
+// source, no source yet, a class that is gone). A dataset, and a home that was merged into another one's,
+// is seen through every class that may look at it.
 [[nodiscard]] std::vector<ClusterVolume> wanted_volumes(const Catalog& catalog,
                                                         const std::vector<std::string>& namespaces,
                                                         const store::SpaceRecord& space);

@@ -63,6 +63,15 @@ Result<render::Mount> home_mount(const SpaceRecord& home, const ClassSpec& klass
   return mount;
 }
 
+Result<render::Mount> merged_mount(const SpaceRecord& home, const ClassSpec& klass) {
+  HOMEPORT_TRY(auto mount, mount_of(home, klass));
+  mount.id = mount_id("home-", home.name.substr(kMergedPrefix.size()));
+  mount.kind = render::MountKind::home;
+  mount.access = render::MountAccess::rw;
+  mount.required = false;
+  return mount;
+}
+
 Result<render::Mount> dataset_mount(const SpaceRecord& dataset, const ClassSpec& klass, render::MountAccess access) {
   HOMEPORT_TRY(auto mount, mount_of(dataset, klass));
   mount.id = mount_id("ds-", dataset.name);
@@ -242,13 +251,9 @@ void add_merged(const Catalog& catalog, const store::UserRecord& user, const Cla
     const auto space =
         catalog.space_by_label("home/" + user.realm + "/" + user.key + "/" + std::string(kMergedPrefix) + name);
     if (!space || space->state != SpaceState::ready || built.spec.mounts.size() == render::kMaxMounts) continue;
-    auto mount = mount_of(*space, klass);
+    auto mount = merged_mount(*space, klass);
     if (!mount) continue;
-    mount->id = mount_id("home-", name);
-    mount->kind = render::MountKind::home;
     mount->target = std::string(kMergedRoot) + "/" + (Slug::parse(name) ? name : space->key);
-    mount->access = render::MountAccess::rw;
-    mount->required = false;
     built.spaces.push_back(space->key);
     built.spec.mounts.push_back(std::move(*mount));
   }

@@ -18,6 +18,8 @@ struct BuiltSpec {
 
 // How a space is mounted by whoever has that class, but for its target. Errors: internal (no usable source).
 [[nodiscard]] Result<render::Mount> home_mount(const store::SpaceRecord& home, const ClassSpec& klass);
+// A home that a merge put beside another one: its name starts with kMergedPrefix. The class is the other one's.
+[[nodiscard]] Result<render::Mount> merged_mount(const store::SpaceRecord& home, const ClassSpec& klass);
 [[nodiscard]] Result<render::Mount> dataset_mount(const store::SpaceRecord& dataset, const ClassSpec& klass,
                                                   render::MountAccess access);
 

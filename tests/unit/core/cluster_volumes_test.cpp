@@ -216,6 +216,19 @@ TEST_F(ClusterVolumes, ObjectsOfSpacesThatNobodyKnowsStay) {
   EXPECT_EQ(cluster.count(), 2U);
 }
 
+TEST_F(ClusterVolumes, AHomeThatAMergePutBesideAnotherHasAClaimAsItIsMountedThere) {
+  begin();
+  apply(R"({"backends":[{"name":"own","kind":"memory","pools":[{"name":"homes","layout":"filesystem"}]}],
+            "classes":[{"name":"std","backend":"own","layout":"filesystem",
+                        "identity":{"mode":"squash","uid":5000,"gid":5000}}],
+            "rules":[{"name":"all","match":{"everyone":true},"class":"std"}]})");
+  ASSERT_OK(ensure("alice", std::nullopt));
+  ASSERT_OK(ensure("asmith", std::nullopt));
+  ASSERT_OK(hp().renames().merge(caller(), "default", "asmith", "alice", core::Renames::OtherHome::beside));
+  EXPECT_OK(mountable("asmith"));
+  EXPECT_TRUE(eventually([&] { return cluster.count() == 2; }));  // what mounted it as a home of its own is gone
+}
+
 TEST_F(ClusterVolumes, WhatSomebodyDeletedIsMadeAgain) {
   begin();
   ASSERT_OK(ensure("alice", 2001));
