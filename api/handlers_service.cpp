@@ -112,12 +112,8 @@ std::optional<Response> get_version(Api& api, const Request&, const policies::Pr
 }
 
 void get_doctor(const CallPtr& call) {
-  auto found = call->api.core().administration().doctor();
-  const auto of_hubs = call->api.core().hub_people().findings();
-  if (!of_hubs.empty()) std::erase_if(found, [](const core::Finding& finding) { return finding.level == "ok"; });
-  found.insert(found.end(), of_hubs.begin(), of_hubs.end());
   json findings = json::array();
-  for (const auto& finding : found) findings.push_back(finding_json(finding));
+  for (const auto& finding : call->api.core().doctor()) findings.push_back(finding_json(finding));
   call->reply_json(200, {{"findings", std::move(findings)}});
 }
 

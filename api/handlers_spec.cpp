@@ -16,6 +16,7 @@ using std::chrono::seconds;
 
 constexpr seconds kDefaultWait{10};
 constexpr seconds kMostWait{120};
+constexpr seconds kClaimsWait{4};  // less than what a hub's hook waits for a rendering
 
 // May this credential speak for this hub and this person? A refusal is audited.
 Result<void> may_ask(Api& api, const policies::Principal& principal, const core::SpecRequest& wanted) {
@@ -147,12 +148,12 @@ Result<Response> rendered(const render::MountSpec& spec, const Rendering& how) {
 }
 
 // The spec behind {id}, for somebody who may see it.
-Result<render::MountSpec> spec_of(const CallPtr& call) {
+Result<core::Logins::Reissued> spec_of(const CallPtr& call) {
   const std::string id(call->request.param("id"));
   auto found = call->api.core().logins().reissue(id);
   if (const auto only = bound_to(call->principal)) {
     const auto owner = found ? user_key_of(call->api.catalog(), found->request.realm, found->request.user) : "";
-    if (found && !only->empty() && owner == *only) return std::move(found->spec);
+    if (found && !only->empty() && owner == *only) return std::move(*found);
     // Somebody else's is as unknown as one that never was.
     return Error{.code = Errc::not_found,
                  .message = "you have no spec " + printable(id, 40) + ", or it has changed since",
@@ -166,7 +167,33 @@ Result<render::MountSpec> spec_of(const CallPtr& call) {
     return std::move(found).error();
   }
   HOMEPORT_CHECK(may_ask(call->api, call->principal, found->request));
-  return std::move(found->spec);
+  return std::move(*found);
+}
+
+// Where pods mount claims, they are there before anybody is told of them; elsewhere volumes are inline.
+void render_for(const CallPtr& call, Rendering how, const core::Logins::Reissued& found) {
+  auto& volumes = call->api.core().cluster_volumes();
+  const bool pods = how.renderer != nullptr && how.renderer->name == "kubespawner";
+  if (pods && how.options.kube_namespace.empty()) {
+    if (volumes.cluster() == nullptr) {
+      how.options.inline_nfs = true;  // the answer says what that loses
+    } else if (volumes.cluster()->namespaces().size() == 1) {
+      how.options.kube_namespace = volumes.cluster()->namespaces().front();
+    } else {
+      return call->fail(Error{.code = Errc::invalid_argument,
+                              .message = "the namespace is not named, and claims are made in several",
+                              .hint = "name the one that the pod runs in (?namespace=)"});
+    }
+  }
+  const auto answer = [call, how, spec = found.spec](const Result<void>& mountable) {
+    if (!mountable) return call->fail(mountable.error());
+    auto response = rendered(spec, how);
+    if (!response) return call->fail(response.error());
+    call->reply(std::move(*response));
+  };
+  if (!pods || how.options.kube_namespace.empty()) return answer(Result<void>{});
+  const auto deadline = call->api.parts().clock.mono() + kClaimsWait;
+  volumes.when_mountable(found.spec, found.spaces, how.options.kube_namespace, deadline, answer);
 }
 
 }  // namespace
@@ -201,9 +228,8 @@ void issue_spec_later(const CallPtr& call) {
 void get_spec(const CallPtr& call) {
   guarded(call, [&]() -> Result<void> {
     HOMEPORT_TRY(const auto how, rendering_of(call->request));
-    HOMEPORT_TRY(const auto spec, spec_of(call));
-    HOMEPORT_TRY(auto response, rendered(spec, how));
-    call->reply(std::move(response));
+    HOMEPORT_TRY(const auto found, spec_of(call));
+    render_for(call, how, found);
     return {};
   });
 }

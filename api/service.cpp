@@ -16,6 +16,7 @@
 #include "api/leadership.h"
 #include "api/service_settings.h"
 #include "drivers/hub/jupyterhub.h"
+#include "drivers/kubernetes/kubernetes_cluster.h"
 #include "drivers/registry/registry.h"
 #include "provisioner/base/id_source.h"
 #include "provisioner/base/log.h"
@@ -97,6 +98,7 @@ class Service {
   const ServiceOptions options_;
   Workshop& shop_;
   std::unique_ptr<drivers::DriverFactory> factory_;
+  std::unique_ptr<core::Cluster> cluster_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<Leadership> leadership_;
   std::unique_ptr<core::Provisioner> core_;
@@ -113,6 +115,7 @@ Result<void> Service::start() {
   const auto& directory = config().store.directory;
   HOMEPORT_CHECK(make_state_directory(directory));
   factory_ = shop_.factory(config().name_prefix);
+  if (config().kubernetes) cluster_ = drivers::kubernetes::make_cluster(*config().kubernetes, *shop_.clock);
   HOMEPORT_TRY(store_, store::open_sqlite_store(directory, *shop_.clock));
   leadership_ = std::make_unique<Leadership>(*store_, *shop_.clock, *shop_.ids, directory, config().lease_length);
   core_ = std::make_unique<core::Provisioner>(
@@ -124,7 +127,8 @@ Result<void> Service::start() {
                         .realm = config().realm,
                         .name_prefix = config().name_prefix,
                         .identity = identity_policy(settings_.identity, *shop_.clock),
-                        .hubs = make_hubs(config().hubs, *shop_.clock)});
+                        .hubs = make_hubs(config().hubs, *shop_.clock),
+                        .cluster = cluster_.get()});
   workers_ = std::make_unique<WorkerPool>("api", kWorkers, kWorkQueue);
   api_ = std::make_unique<Api>(
       Api::Parts{.core = *core_,

@@ -14,7 +14,7 @@ struct NounText {
   void (*add)(const Noun&);
 };
 
-constexpr std::array<NounText, 14> kNouns{{
+constexpr std::array<NounText, 15> kNouns{{
     {"home", "homes of people: make, show, resize, retire", add_home_commands},
     {"dataset", "shared data: import, grant, withdraw", add_dataset_commands},
     {"user", "people and their ids", add_user_commands},
@@ -27,6 +27,7 @@ constexpr std::array<NounText, 14> kNouns{{
     {"audit", "who did what", add_audit_commands},
     {"token", "credentials of this service", add_token_commands},
     {"hub", "the hubs people come from, and who has left", add_hub_commands},
+    {"kubernetes", "rights of this service in a cluster", add_kubernetes_commands},
     {"state", "backup and restore of the service's own state", add_state_commands},
     {"context", "the services this command knows", add_context_commands},
 }};

@@ -203,14 +203,10 @@ std::string space_view(const Json& space, const Look& look, WallTime now) {
 }
 
 std::string user_view(const Json& user, const Look& look, WallTime now) {
-  std::vector<Detail> details{{"names", text_at(user, "names")},
-                              {"key", text_at(user, "user_key")},
-                              {"realm", text_at(user, "realm")},
-                              {"uid", text_at(user, "uid")},
-                              {"gid", text_at(user, "gid")},
-                              {"ids from", text_at(user, "identity_source")},
-                              {"groups", text_at(user, "groups")},
-                              {"group ids", text_at(user, "gids")}};
+  std::vector<Detail> details{{"names", text_at(user, "names")},   {"key", text_at(user, "user_key")},
+                              {"realm", text_at(user, "realm")},   {"uid", text_at(user, "uid")},
+                              {"gid", text_at(user, "gid")},       {"ids from", text_at(user, "identity_source")},
+                              {"groups", text_at(user, "groups")}, {"group ids", text_at(user, "gids")}};
   add_if(details, "merged into", text_at(user, "merged_into"));
   details.push_back({"known since", human_time(text_at(user, "created_at"), now)});
   if (member(user, "dormant_since") != nullptr)

@@ -79,6 +79,7 @@ void add_spec_commands(const Noun& noun);
 void add_operation_commands(const Noun& noun);
 void add_audit_commands(const Noun& noun);
 void add_token_commands(const Noun& noun);
+void add_kubernetes_commands(const Noun& noun);
 void add_class_commands(const Noun& noun);
 void add_rule_commands(const Noun& noun);
 void add_state_commands(const Noun& noun);

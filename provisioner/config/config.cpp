@@ -153,6 +153,7 @@ Config read_config(std::shared_ptr<const Document> document, Problems& problems)
   read_lease(in.object("lease"), config);
   config.identity = in.raw("identity");
   config.hubs = read_hubs(in, config.realm, config.warnings);
+  config.kubernetes = read_kubernetes(in);
   config.desired = in.raw("desired");
   in.finish();
   warn(config);

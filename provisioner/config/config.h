@@ -11,6 +11,7 @@
 //   lease:   {length: 15s}
 //   identity: {order: [request], …}      kept as it is; drivers/identity reads it
 //   hubs:    [{name: main, url: "http://127.0.0.1:8081/hub/api", token: {file: PATH}, …}], see hubs.h
+//   kubernetes: {server: URL, ca_file: PATH, token: {file: PATH}, namespaces: […]}   see kubernetes_settings.h
 //   desired: {backends: […], classes: […], rules: […], grants: […]}
 #pragma once
 
@@ -28,6 +29,7 @@
 #include "provisioner/base/log.h"
 #include "provisioner/base/result.h"
 #include "provisioner/config/hubs.h"
+#include "provisioner/config/kubernetes_settings.h"
 #include "provisioner/config/secrets.h"
 
 namespace homeport::config {
@@ -60,6 +62,7 @@ struct Config {
   bool metrics_open = true;         // may /metrics be read without a token? Default: only while listening on loopback
   std::chrono::milliseconds lease_length = std::chrono::seconds(15);
   std::vector<HubSection> hubs{};
+  std::optional<KubernetesSettings> kubernetes{};
   // The whole document, for lines; null without a file. `desired` lies in it at kDesiredPointer; null when absent.
   std::shared_ptr<const Document> document{};
   const nlohmann::json* desired = nullptr;

@@ -72,7 +72,7 @@ GaugeFamily one(std::string name, std::string help, std::size_t value) {
 }  // namespace
 
 std::vector<GaugeFamily> read_gauges(const Catalog& catalog, Backends& backends, const Operations& operations,
-                                     const Administration& administration) {
+                                     const Administration& administration, const ClusterVolumes& cluster_volumes) {
   std::vector<GaugeFamily> out;
   out.push_back(spaces(catalog));
   const auto people = catalog.users();
@@ -87,6 +87,15 @@ std::vector<GaugeFamily> read_gauges(const Catalog& catalog, Backends& backends,
   out.push_back(one("homeport_configuration_problems",
                     "What of the configuration's desired section is not in force since start.",
                     administration.configuration_problems().size()));
+  if (cluster_volumes.cluster() != nullptr) {
+    const auto state = cluster_volumes.state();
+    out.push_back(one("homeport_cluster_up", "1 when the Kubernetes API did all it was asked last time, else 0.",
+                      state.trouble ? 0 : 1));
+    out.push_back(one("homeport_cluster_claims_missing", "Spaces whose volumes or claims are not all there.",
+                      state.missing.size()));
+    out.push_back(one("homeport_cluster_claims_kept", "Claims that nothing wants and that cannot be deleted yet.",
+                      state.kept.size()));
+  }
   constexpr std::size_t kAll = 1'000'000;
   const auto parked = operations.list({.state = store::OperationState::parked, .limit = kAll});
   if (parked) out.push_back(one("homeport_operations_parked", "Operations that need an admin.", parked->size()));

@@ -375,6 +375,13 @@ void Homes::preview_ensure(const Caller& caller, const HomeRequest& request,
   const auto key = SpaceKey::from_random(SpaceKind::home, 0);
   preview.steps.push_back("make a home of class " + d.klass->name.str() + " on backend " + d.klass->backend.str() +
                           ", pool " + d.place.pool);
+  const SpaceRecord space{.key = key.str(),
+                          .backend = d.klass->backend.str(),
+                          .layout = d.klass->layout,
+                          .pool = d.place.pool,
+                          .backend_name = p_.name_prefix + key.str()};
+  if (p_.operations.prepare("home.ensure", space, caller, nlohmann::json::object()).steps.size() > 1)
+    preview.steps.push_back("make its PersistentVolume and claim in the cluster, before it is ready");
   if (d.assign) {
     const auto range = p_.people.policy().assigned.value_or(IdentityPolicy::Range{});
     preview.notes.push_back("the uid is the next free one from " + std::to_string(range.from) + " to " +

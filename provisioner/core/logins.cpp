@@ -363,7 +363,7 @@ Result<Logins::Reissued> Logins::reissue(const std::string& spec_id) const {
   const auto klass = p_.catalog.klass(home->klass);
   built.spec.issued_at = std::chrono::floor<std::chrono::seconds>(now);
   built.spec.valid_until = built.spec.issued_at + (klass ? klass->spec_valid : std::chrono::hours(12));
-  return Reissued{.request = *request, .spec = std::move(built.spec)};
+  return Reissued{.request = *request, .spec = std::move(built.spec), .spaces = std::move(built.spaces)};
 }
 
 Result<void> Logins::release(const Caller& caller, const std::string& spec_id) {

@@ -58,6 +58,7 @@ class Logins {
   struct Reissued {
     SpecRequest request;
     render::MountSpec spec;
+    std::vector<std::string> spaces;  // keys of what it mounts
   };
   [[nodiscard]] Result<Reissued> reissue(const std::string& spec_id) const;
   [[nodiscard]] Result<void> release(const Caller& caller, const std::string& spec_id);

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "drivers/core/optional.h"
+#include "provisioner/core/cluster_steps.h"
 #include "provisioner/core/home_place.h"
 #include "provisioner/core/operations.h"
 #include "provisioner/core/space_work.h"
@@ -239,9 +240,14 @@ Result<std::string> inspect_step(StepContext& c) {
 
 const OperationKind& operation_kind(std::string_view name) {
   static const std::array<OperationKind, 8> kinds{{
-      {.name = "home.ensure", .steps = {{"create", create_step}}, .success = SpaceState::ready},
+      {.name = "home.ensure",
+       .steps = {{"create", create_step}, {"volume", volume_step, true}, {"claim", claim_step, true}},
+       .success = SpaceState::ready},
       {.name = "home.find-or-create",
-       .steps = {{"find", find_home_step}, {"settle", settle_home_step}},
+       .steps = {{"find", find_home_step},
+                 {"settle", settle_home_step},
+                 {"volume", volume_step, true},
+                 {"claim", claim_step, true}},
        .success = SpaceState::ready},
       {.name = "space.resize",
        .steps = {{"quota", resize_step}},
@@ -252,7 +258,7 @@ const OperationKind& operation_kind(std::string_view name) {
        .success = SpaceState::retired,
        .restored = SpaceState::ready},
       {.name = "space.undelete",
-       .steps = {{"undelete", undelete_step}},
+       .steps = {{"undelete", undelete_step}, {"volume", volume_step, true}, {"claim", claim_step, true}},
        .success = SpaceState::ready,
        .restored = SpaceState::retired},
       {.name = "space.purge",
@@ -274,6 +280,31 @@ const OperationKind& operation_kind(std::string_view name) {
   }
   static const OperationKind unknown{.name = "unknown", .steps = {}, .success = SpaceState::failed};
   return unknown;
+}
+
+const OperationKind::Step* next_step(const store::OperationRecord& op) {
+  for (const auto& wanted : op.steps) {
+    if (wanted.done) continue;
+    for (const auto& step : operation_kind(op.kind).steps) {
+      if (step.name == wanted.name) return &step;
+    }
+    return nullptr;
+  }
+  return nullptr;
+}
+
+// An import makes nothing but a record; what it points at stood before and stays.
+Result<bool> Operations::something_stands(const store::OperationRecord& op, Backend& backend) const {
+  if (op.kind == "dataset.import" || op.kind == "home.import") return false;
+  const auto time = call_time();
+  if (time.count() <= 0) return Error{.code = Errc::unavailable, .message = "the lease has too little life left"};
+  const OpContext context{.request_id = op.request_id, .deadline = clock_.mono() + time, .operation_id = op.id};
+  const auto layout =
+      drivers::layout_from_name(op.plan.value("layout", "directory")).value_or(drivers::Layout::directory);
+  HOMEPORT_TRY(const auto found, backend.driver().find(context, {.layout = layout,
+                                                                 .pool = op.plan.value("pool", ""),
+                                                                 .name = op.plan.value("backend_name", "")}));
+  return found.has_value();
 }
 
 }  // namespace homeport::core

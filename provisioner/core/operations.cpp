@@ -20,6 +20,7 @@ using store::SpaceState;
 namespace {
 
 constexpr std::chrono::seconds kLongestCall{20};
+constexpr std::chrono::seconds kLongestClusterCall{8};
 constexpr std::chrono::milliseconds kFirstDelay{500};
 constexpr std::chrono::seconds kQueueFullDelay{1};
 constexpr std::chrono::seconds kUnreadableDelay{5};
@@ -67,7 +68,9 @@ OperationRecord Operations::prepare(std::string_view kind, const SpaceRecord& sp
   op.request_id = caller.request_id;
   op.plan = std::move(plan);
   op.plan["state_before"] = space.revision == 0 ? "" : std::string(store::space_state_name(space.state));
-  for (const auto& step : operation_kind(kind).steps) op.steps.push_back({.name = std::string(step.name)});
+  for (const auto& step : operation_kind(kind).steps) {
+    if (!step.on_cluster || cluster_ != nullptr) op.steps.push_back({.name = std::string(step.name)});
+  }
   op.created_at = op.updated_at = now;
   return op;
 }
@@ -111,7 +114,10 @@ void Operations::queue(const OperationRecord& op) {
     release(op.id);
     return;
   }
-  auto queued = (*backend)->workers().submit([this, op, since = clock_.mono()](const std::stop_token& stop) {
+  const auto* next = next_step(op);
+  auto& workers =
+      next != nullptr && next->on_cluster && cluster_ != nullptr ? *cluster_workers_ : (*backend)->workers();
+  auto queued = workers.submit([this, op, since = clock_.mono()](const std::stop_token& stop) {
     const auto& id = op.id;
     // Just read or written, it need not be read again; after a wait somebody may have asked for its end.
     const bool fresh = op.revision != 0 && clock_.mono() - since < kFreshFor;
@@ -190,11 +196,20 @@ OperationRecord Operations::walk(OperationRecord op, const std::stop_token& stop
   if (op.cancel_requested && untouched && kind.cancellable) {
     return on_failure(std::move(op), Error{.code = Errc::cancelled, .message = "cancelled on request"}, **backend);
   }
+  const auto* first = next_step(op);
   for (std::size_t i = 0; i < op.steps.size(); ++i) {
     if (op.steps[i].done) continue;
+    const auto* step = next_step(op);
+    if (step == nullptr) {
+      return park(std::move(op), Error{.message = "step " + op.steps[i].name + " is of another version of Homeport"});
+    }
+    if (step->on_cluster != first->on_cluster) {
+      look_again(op.id, std::chrono::milliseconds(0));  // on the other side's workers
+      return op;
+    }
     const auto done = run_step(op, *space, i, **backend, stop);
     if (done) continue;
-    (*backend)->note_failure(done.error(), clock_.now());
+    if (!step->on_cluster) (*backend)->note_failure(done.error(), clock_.now());
     return on_failure(std::move(op), done.error(), **backend);
   }
   keep_source_current(*space, **backend);
@@ -218,10 +233,11 @@ void Operations::keep_source_current(const SpaceRecord& space, const Backend& us
 
 Result<void> Operations::run_step(OperationRecord& op, SpaceRecord& space, std::size_t index, Backend& backend,
                                   const std::stop_token& stop) {
-  const auto& step = operation_kind(op.kind).steps[index];
+  const auto& step = *next_step(op);
   const std::string point = "operation." + op.kind + "." + std::string(step.name);
   while (true) {
-    const auto time = call_time();
+    const auto time =
+        step.on_cluster ? std::min<std::chrono::milliseconds>(call_time(), kLongestClusterCall) : call_time();
     if (time.count() <= 0) {
       return Error{.code = Errc::unavailable, .message = "the lease has too little life left for a backend call"};
     }
@@ -237,6 +253,7 @@ Result<void> Operations::run_step(OperationRecord& op, SpaceRecord& space, std::
                              .driver = backend.driver(),
                              .backend_mode = backend.spec().mode,
                              .catalog = catalog_,
+                             .cluster = cluster_,
                              .operation = op,
                              .space = space};
     fault_point(point + ".before");
@@ -246,7 +263,7 @@ Result<void> Operations::run_step(OperationRecord& op, SpaceRecord& space, std::
       if (op.calls.size() < CallLog::kMax) op.calls.push_back(std::move(line));
     }
     if (!seen) return std::move(seen).error();
-    backend.note_success(clock_.now());
+    if (!step.on_cluster) backend.note_success(clock_.now());
     if (!step_context.again) return write_step(op, space, index, *seen, step_context.also_write);
     if (stop.stop_requested()) return Error{.code = Errc::cancelled, .message = "the service is stopping"};
     // A piece is done: its progress is kept, so that a restart does not begin anew.
@@ -328,20 +345,6 @@ OperationRecord Operations::on_failure(OperationRecord op, const Error& error, B
   if (closed) return std::move(closed).value();
   log::error("operation could not be closed", {{"operation", op.id}, {"why", closed.error().to_string()}});
   return postpone(std::move(op), closed.error());
-}
-
-// An import makes nothing but a record; what it points at stood before and stays.
-Result<bool> Operations::something_stands(const OperationRecord& op, Backend& backend) const {
-  if (op.kind == "dataset.import" || op.kind == "home.import") return false;
-  const auto time = call_time();
-  if (time.count() <= 0) return Error{.code = Errc::unavailable, .message = "the lease has too little life left"};
-  const OpContext context{.request_id = op.request_id, .deadline = clock_.mono() + time, .operation_id = op.id};
-  const auto layout =
-      drivers::layout_from_name(op.plan.value("layout", "directory")).value_or(drivers::Layout::directory);
-  HOMEPORT_TRY(const auto found, backend.driver().find(context, {.layout = layout,
-                                                                 .pool = op.plan.value("pool", ""),
-                                                                 .name = op.plan.value("backend_name", "")}));
-  return found.has_value();
 }
 
 OperationRecord Operations::postpone(OperationRecord op, const Error& error) {

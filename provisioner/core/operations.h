@@ -22,6 +22,7 @@
 #include "provisioner/core/backends.h"
 #include "provisioner/core/caller.h"
 #include "provisioner/core/catalog.h"
+#include "provisioner/core/ports/cluster.h"
 #include "provisioner/store/records.h"
 
 namespace homeport::core {
@@ -34,6 +35,7 @@ struct StepContext {
   drivers::StorageDriver& driver;  // the backend's
   BackendMode backend_mode;
   const Catalog& catalog;
+  Cluster* cluster;  // null: none is configured
   store::OperationRecord& operation;
   store::SpaceRecord& space;
   bool again = false;  // set by a step that did a piece and must be called again
@@ -47,6 +49,7 @@ struct OperationKind {
   struct Step {
     std::string_view name;
     StepFunction run;
+    bool on_cluster = false;  // asks the cluster and not the backend; left out where none is configured
   };
   std::vector<Step> steps;
   store::SpaceState success;                    // the space's state at the end
@@ -56,12 +59,21 @@ struct OperationKind {
 };
 // Defined with the use cases: homes, datasets, lifecycle.
 [[nodiscard]] const OperationKind& operation_kind(std::string_view name);
+// The step that is to be done next; null when there is none, or none that this version knows.
+[[nodiscard]] const OperationKind::Step* next_step(const store::OperationRecord& op);
 
 // Threads: every method from any thread.
 class Operations {
  public:
   Operations(store::Store& store, Catalog& catalog, Backends& backends, Clock& clock, IdSource& ids, Metrics& metrics);
   ~Operations();
+
+  // Before anything is prepared or run. Steps that ask the cluster run on `workers`: one that hangs holds up no
+  // backend. Both must outlive this.
+  void use_cluster(Cluster& cluster, WorkerPool& workers) {
+    cluster_ = &cluster;
+    cluster_workers_ = &workers;
+  }
 
   // A record ready to be put in the same transaction as what it is about. Steps come from the kind.
   [[nodiscard]] store::OperationRecord prepare(std::string_view kind, const store::SpaceRecord& space,
@@ -146,6 +158,8 @@ class Operations {
   Clock& clock_;
   IdSource& ids_;
   Metrics& metrics_;
+  Cluster* cluster_ = nullptr;
+  WorkerPool* cluster_workers_ = nullptr;
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::multimap<std::string, Waiter> waiters_;

@@ -1,5 +1,6 @@
 #include "provisioner/core/provisioner.h"
 
+#include <iterator>
 #include <utility>
 
 #include "provisioner/base/log.h"
@@ -38,7 +39,10 @@ Provisioner::Provisioner(Environment environment)
       tokens_(parts_, env_.realm),
       administration_(parts_, env_.realm),
       hub_tokens_(env_.hubs, env_.clock, env_.metrics),
-      hub_people_(parts_, env_.hubs) {}
+      hub_people_(parts_, env_.hubs),
+      cluster_volumes_(env_.cluster, env_.store, catalog_, env_.clock) {
+  if (env_.cluster != nullptr) operations_.use_cluster(*env_.cluster, *cluster_volumes_.workers());
+}
 
 Provisioner::~Provisioner() {
   stop();
@@ -48,7 +52,8 @@ Result<void> Provisioner::load() {
   env_.store.set_listener([this](std::span<const store::Change> changes) { catalog_.on_changes(changes); });
   HOMEPORT_CHECK(catalog_.load());
   backends_.follow_catalog();
-  env_.metrics.add_gauges([this] { return read_gauges(catalog_, backends_, operations_, administration_); });
+  env_.metrics.add_gauges(
+      [this] { return read_gauges(catalog_, backends_, operations_, administration_, cluster_volumes_); });
   return {};
 }
 
@@ -58,6 +63,7 @@ Result<void> Provisioner::run() {
   if (refreshed > 0) log::info("mount sources follow the configuration", {{"spaces", std::to_string(refreshed)}});
   HOMEPORT_CHECK(operations_.recover_and_run());
   logins_.start();
+  cluster_volumes_.start();
   caretaker_ = std::jthread([this](const std::stop_token& stop) { take_care(stop); });
   return {};
 }
@@ -71,11 +77,21 @@ void Provisioner::stop() {
   hub_tokens_.stop();
   people_.stop();
   operations_.stop();
+  cluster_volumes_.stop();
   backends_.drain(kStopTime);
   logins_.stop();
   // What was issued in the last moment; without the lease the store refuses, and that is right.
   if (const auto flushed = logins_.flush(); !flushed)
     log::warning("issued specs could not be recorded", {{"why", flushed.error().to_string()}});
+}
+
+std::vector<Finding> Provisioner::doctor() const {
+  auto out = administration_.doctor();
+  for (auto more : {hub_people_.findings(), cluster_volumes_.findings()}) {
+    if (!more.empty()) std::erase_if(out, [](const Finding& finding) { return finding.level == "ok"; });
+    std::move(more.begin(), more.end(), std::back_inserter(out));
+  }
+  return out;
 }
 
 void Provisioner::take_care(const std::stop_token& stop) {

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "provisioner/core/administration.h"
+#include "provisioner/core/cluster_volumes.h"
 #include "provisioner/core/datasets.h"
 #include "provisioner/core/fleet_plan.h"
 #include "provisioner/core/hub_people.h"
@@ -27,6 +28,7 @@ struct Environment {
   std::string name_prefix = "hp-";
   IdentityPolicy identity{};
   std::vector<HubEntry> hubs{};
+  Cluster* cluster = nullptr;  // where homes and datasets get volumes and claims; null: nowhere
 };
 
 class Provisioner {
@@ -56,6 +58,9 @@ class Provisioner {
   Administration& administration() { return administration_; }
   HubTokens& hub_tokens() { return hub_tokens_; }
   HubPeople& hub_people() { return hub_people_; }
+  ClusterVolumes& cluster_volumes() { return cluster_volumes_; }
+  // What is wrong with the service and all it depends on.
+  [[nodiscard]] std::vector<Finding> doctor() const;
 
  private:
   void take_care(const std::stop_token& stop);
@@ -75,6 +80,7 @@ class Provisioner {
   Administration administration_;
   HubTokens hub_tokens_;
   HubPeople hub_people_;
+  ClusterVolumes cluster_volumes_;
   std::jthread caretaker_;
 };
 

@@ -52,6 +52,37 @@ Result<render::Mount> mount_of(const SpaceRecord& space, const ClassSpec& klass)
   return mount;
 }
 
+}  // namespace
+
+Result<render::Mount> home_mount(const SpaceRecord& home, const ClassSpec& klass) {
+  HOMEPORT_TRY(auto mount, mount_of(home, klass));
+  mount.id = "home";
+  mount.kind = render::MountKind::home;
+  mount.access = render::MountAccess::rw;
+  mount.required = true;
+  return mount;
+}
+
+Result<render::Mount> merged_mount(const SpaceRecord& home, const ClassSpec& klass) {
+  HOMEPORT_TRY(auto mount, mount_of(home, klass));
+  mount.id = mount_id("home-", home.name.substr(kMergedPrefix.size()));
+  mount.kind = render::MountKind::home;
+  mount.access = render::MountAccess::rw;
+  mount.required = false;
+  return mount;
+}
+
+Result<render::Mount> dataset_mount(const SpaceRecord& dataset, const ClassSpec& klass, render::MountAccess access) {
+  HOMEPORT_TRY(auto mount, mount_of(dataset, klass));
+  mount.id = mount_id("ds-", dataset.name);
+  mount.kind = render::MountKind::dataset;
+  mount.access = dataset.read_only ? render::MountAccess::ro : access;
+  mount.required = false;
+  return mount;
+}
+
+namespace {
+
 void add_quota(const SpaceRecord& space, const ClassSpec& klass, WallTime now, render::Mount& mount,
                render::MountSpec& spec) {
   if (!space.quota_bytes) return;
@@ -181,7 +212,8 @@ Result<void> add_datasets(const Catalog& catalog, const SpecRequest& request, co
   for (const auto& [name, access] : due) {
     const auto space = catalog.space_by_label("dataset/" + name);
     const bool there = space && space->state == SpaceState::ready && !space->source.empty();
-    auto made = there ? mount_of(*space, klass) : Result<render::Mount>(Error{.code = Errc::not_found});
+    auto made = there ? dataset_mount(*space, klass, access == "rw" ? render::MountAccess::rw : render::MountAccess::ro)
+                      : Result<render::Mount>(Error{.code = Errc::not_found});
     if (!made) {
       add_missing(name, built.spec);
       continue;
@@ -196,10 +228,6 @@ Result<void> add_datasets(const Catalog& catalog, const SpecRequest& request, co
       ++left_out;
       continue;
     }
-    mount.id = mount_id("ds-", name);
-    mount.kind = render::MountKind::dataset;
-    mount.access = access == "rw" && !space->read_only ? render::MountAccess::rw : render::MountAccess::ro;
-    mount.required = false;
     built.spaces.push_back(space->key);
     built.spec.mounts.push_back(std::move(mount));
   }
@@ -224,13 +252,9 @@ void add_merged(const Catalog& catalog, const store::UserRecord& user, const Cla
         catalog.space_by_label("home/" + user.realm + "/" + user.key + "/" + std::string(kMergedPrefix) + name);
     if (!space || space->state != SpaceState::ready || built.spec.mounts.size() == render::kMaxMounts) continue;
     if (space->copying) continue;  // half of it is there
-    auto mount = mount_of(*space, klass);
+    auto mount = merged_mount(*space, klass);
     if (!mount) continue;
-    mount->id = mount_id("home-", name);
-    mount->kind = render::MountKind::home;
     mount->target = std::string(kMergedRoot) + "/" + (Slug::parse(name) ? name : space->key);
-    mount->access = render::MountAccess::rw;
-    mount->required = false;
     built.spaces.push_back(space->key);
     built.spec.mounts.push_back(std::move(*mount));
   }
@@ -315,12 +339,8 @@ Result<BuiltSpec> build_spec(const Catalog& catalog, const Backends& backends, c
   spec.subject.groups = groups_of(request, user);
   add_identity(request, user, *klass, spec);
 
-  HOMEPORT_TRY(auto mount, mount_of(home, *klass));
-  mount.id = "home";
-  mount.kind = render::MountKind::home;
+  HOMEPORT_TRY(auto mount, home_mount(home, *klass));
   mount.target = klass->home_target;
-  mount.access = render::MountAccess::rw;
-  mount.required = true;
   add_quota(home, *klass, now, mount, spec);
   spec.mounts.push_back(std::move(mount));
   built.spaces.push_back(home.key);

@@ -1,4 +1,4 @@
-// From what the catalog knows to one mount spec. Pure but for reading the catalog; used by Logins alone.
+// From what the catalog knows to one mount spec. Pure but for reading the catalog.
 #pragma once
 
 #include "provisioner/core/backends.h"
@@ -15,6 +15,13 @@ struct BuiltSpec {
 // (a purpose or a snapshot this release cannot give), failed_precondition (the class contradicts itself).
 [[nodiscard]] Result<BuiltSpec> build_spec(const Catalog& catalog, const Backends& backends, const SpecRequest& request,
                                            const store::UserRecord& user, const store::SpaceRecord& home, WallTime now);
+
+// How a space is mounted by whoever has that class, but for its target. Errors: internal (no usable source).
+[[nodiscard]] Result<render::Mount> home_mount(const store::SpaceRecord& home, const ClassSpec& klass);
+// A home that a merge put beside another one: its name starts with kMergedPrefix. The class is the other one's.
+[[nodiscard]] Result<render::Mount> merged_mount(const store::SpaceRecord& home, const ClassSpec& klass);
+[[nodiscard]] Result<render::Mount> dataset_mount(const store::SpaceRecord& dataset, const ClassSpec& klass,
+                                                  render::MountAccess access);
 
 // "ms-" and hex: the same question with the same answer has the same id.
 [[nodiscard]] std::string spec_id_of(const SpecRequest& request, std::string_view user_key, std::string_view digest);

@@ -1,7 +1,8 @@
 // KubeSpawner's volumes, volume_mounts and ids as one JSON object.
 //
 // Hook form is for modify_pod_hook, which is templated by nobody; trait form is for config traits, whose strings go
-// through Python's str.format. Claims are used where a namespace is named, inline `nfs:` volumes otherwise.
+// through Python's str.format. Claims are used where a namespace is named, inline `nfs:` volumes otherwise; then
+// `lost_options` names, by mount, the members of the spec that the node's own defaults decide.
 #include <nlohmann/json.hpp>
 
 #include "provisioner/render/mount_options.h"
@@ -83,7 +84,8 @@ json frame(const MountSpec& spec) {
           // Kubernetes does not apply it to NFS volumes, and with a CSI driver it would change the owner of every file.
           {"fs_gid", nullptr},
           {"supplemental_gids", who.supplemental_gids},
-          {"environment", std::move(environment)}};
+          {"environment", std::move(environment)},
+          {"lost_options", json::object()}};
 }
 
 }  // namespace
@@ -96,7 +98,12 @@ Result<std::string> render_kubespawner(const MountSpec& spec, const RenderOption
   }
   json out = frame(spec);
   for (const auto& mount : spec.mounts) {
-    HOMEPORT_TRY(out["volumes"][mount.id], volume_of(mount, options));
+    HOMEPORT_TRY(auto volume, volume_of(mount, options));
+    if (volume.contains("nfs")) {
+      const auto lost = members_unlike_linux(std::get<NfsMount>(mount.source), *mount.nfs);
+      if (!lost.empty()) out["lost_options"][mount.id] = lost;
+    }
+    out["volumes"][mount.id] = std::move(volume);
     out["volume_mounts"][mount.id] = {
         {"name", object_name(mount)}, {"mountPath", mount.target}, {"readOnly", read_only(mount)}};
   }

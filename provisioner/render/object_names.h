@@ -1,4 +1,4 @@
-// Names of what a platform keeps for a mount: volumes, claims. Internal to this folder.
+// Names of what a platform keeps for a mount: volumes, claims.
 #pragma once
 
 #include <string>

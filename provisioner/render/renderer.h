@@ -17,7 +17,7 @@ struct RenderOptions {
   TemplateMode mode = TemplateMode::hook;
   std::string kube_namespace{};             // for renderers that need one
   std::string host_root = "/srv/homeport";  // where host-side mounts go: ROOT/USER_KEY/MOUNT_ID
-  bool inline_nfs = false;                  // the operator says: node defaults equal the spec's NFS options
+  bool inline_nfs = false;                  // volumes of pods without claims: what they lose is listed, not refused
 };
 
 struct Renderer {

@@ -319,6 +319,7 @@ void describe(V& v, T& r) {
   v("purge_after", r.purge_after);
   v("note", r.note);
   v("copying", r.copying);
+  v("claims", r.claims);
 }
 
 template <class V, Is<StepRecord> T>

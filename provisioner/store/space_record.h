@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "provisioner/base/names.h"
 #include "provisioner/store/store.h"
@@ -73,6 +74,9 @@ struct SpaceRecord {
   std::string note{};                     // free words of an admin
   // Set while somebody's files are copied into it: from where. Logins do not get it until that is over.
   std::optional<std::string> copying{};
+  // What stands for it in the Kubernetes cluster, as "NAMESPACE/CLAIM"; written before anybody may mount it there and
+  // struck off before it is deleted. Not set: nothing was ever made.
+  std::optional<std::vector<std::string>> claims{};
   std::uint64_t revision = 0;
   // "home/REALM/u-…/SERVER", "scratch/REALM/u-…/NAME", "dataset/NAME", "group/NAME"; empty for purged, failed and
   // released, so that the name is free again.

@@ -18,6 +18,7 @@ import time
 import unittest
 
 import hub_support
+import kubernetes_support
 import nfs_support
 import support
 
@@ -167,6 +168,20 @@ def profile(spawner):
 c.Kube.pre_spawn_hook = profile
 """
 
+    @classmethod
+    def daemon_config(cls):
+        """With a cluster of its own, in which the service makes claims."""
+        certificate = kubernetes_support.make_certificate(cls.directory, "cluster")
+        rights = subprocess.run([support.binary("homeport"), "kubernetes", "rbac", "--namespace", "jhub"], capture_output=True,
+                                text=True, check=True, timeout=support.PATIENCE).stdout
+        cls.cluster = kubernetes_support.KubernetesApi(certificate, "of-the-account", kubernetes_support.Rules(rights, "homeport", "homeport"))
+        cls.addClassCleanup(cls.cluster.stop)
+        token = os.path.join(cls.directory, "cluster-token")
+        with open(os.open(token, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as f:
+            f.write("of-the-account")
+        return (f"kubernetes: {{server: \"{cls.cluster.url}\", ca_file: {certificate[0]}, token: {{file: {token}}}, namespaces: [jhub]}}\n"
+                + support.MEMORY_CONFIG)
+
     def pod(self, user, hub=None):
         hub = hub or self.hub
         hub.add_user(user)
@@ -237,6 +252,7 @@ c.Kube.pre_spawn_hook = profile
         name = mounts["/home/jovyan"][0]
         self.assertRegex(name, "^nb-home-[0-9a-f]{10}$")
         self.assertEqual(volumes[name]["persistentVolumeClaim"], {"claimName": name, "readOnly": False})
+        self.assertIn(name, [c["metadata"]["name"] for c in self.cluster.claims()], "no pod waits for a claim")
         self.front.mode = "drop"
         self.assertEqual(self.pod("ann", hub)[1], volumes, "the kept spec knows its claims")
         hub.close()

@@ -92,7 +92,8 @@ void CoreTest::start() {
                                                                        .metrics = *metrics_,
                                                                        .factory = factory_,
                                                                        .realm = realm_,
-                                                                       .identity = identity_});
+                                                                       .identity = identity_,
+                                                                       .cluster = cluster_});
   EXPECT_OK(provisioner_->load());
   EXPECT_OK(provisioner_->run());
 }

@@ -220,8 +220,13 @@ TEST_P(InlineLoses, AndSaysWhat) {
   ASSERT_ERRC(got, Errc::unsupported);
   EXPECT_THAT(got.error().message, HasSubstr("mount 'home' " + GetParam().member + " cannot"));
   EXPECT_THAT(got.error().hint, HasSubstr("namespace"));
-  EXPECT_OK(rendered("kubespawner", spec, kInline));
-  EXPECT_OK(rendered("kubespawner", spec, kClaims));
+  const auto said = rendered("kubespawner", spec, kInline);
+  ASSERT_OK(said);
+  const auto lost = nlohmann::json::parse(*said)["lost_options"]["home"].get<std::vector<std::string>>();
+  EXPECT_THAT(lost, ::testing::Contains(GetParam().member));
+  const auto claims = rendered("kubespawner", spec, kClaims);
+  ASSERT_OK(claims);
+  EXPECT_TRUE(nlohmann::json::parse(*claims)["lost_options"].empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(
