@@ -77,14 +77,12 @@ void add_kubernetes_commands(const Noun& noun) {
       {.name = "rbac",
        .description =
            "Print the service account and the rights that homeportd needs to make PersistentVolumes and claims, as "
-           "YAML "
-           "for kubectl. Needs no service. The account's token then goes into a file that kubernetes.token of the "
+           "YAML for kubectl. Needs no service. The account's token then goes into a file that kubernetes.token of the "
            "configuration names, with the same namespaces: \n"
            "  kubernetes: {server: \"https://HOST:6443\", ca_file: CA.pem, token: {file: TOKEN}, namespaces: "
            "[jupyterhub]}",
        .example = "homeport kubernetes rbac --namespace jupyterhub | kubectl apply -f -\n"
-                  "homeport kubernetes rbac --namespace hub-a --namespace hub-b --service-account homeport "
-                  "--service-account-namespace storage"},
+                  "homeport kubernetes rbac --namespace hub-a --namespace hub-b"},
       rbac);
   auto& o = verb.options;
   verb.app->add_option("--namespace", o.namespaces, "a namespace in which pods mount homes; may be repeated")
