@@ -1,5 +1,6 @@
 #include "api/wire_spec.h"
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -57,7 +58,10 @@ Result<void> read_wanted(const json& value, core::SpecRequest& out) {
   for (const auto& [key, item] : value.items()) {
     if (item.is_null() && (key == "datasets" || key == "snapshot")) continue;
     if (key == "datasets") {
-      HOMEPORT_CHECK(texts(item, "/wanted/datasets", out.wanted_datasets.emplace()));
+      auto& names = out.wanted_datasets.emplace();
+      HOMEPORT_CHECK(texts(item, "/wanted/datasets", names));
+      std::sort(names.begin(), names.end());
+      names.erase(std::unique(names.begin(), names.end()), names.end());
     } else if (key == "snapshot") {
       HOMEPORT_CHECK(text(item, "/wanted/snapshot", out.wanted_snapshot.emplace()));
     } else {

@@ -134,9 +134,11 @@ class Reader {
     const bool escapes = decoded && *decoded != slug && UserName::parse(*decoded);
     if (settings_.slugs == SlugScheme::safe || !escapes) {
       user = slug;
-    } else if (settings_.slugs == SlugScheme::escape || std::ranges::count(slug, '-') > 1 ||
-               decoded->find('@') != std::string::npos) {
-      user = *decoded;  // nobody's plain name has several escapes, or one of '@', in it by chance
+    } else if (settings_.slugs == SlugScheme::escape ||
+               (std::ranges::none_of(*decoded, [](char c) { return c >= 'A' && c <= 'Z'; }) &&
+                (std::ranges::count(slug, '-') > 1 || decoded->find('@') != std::string::npos))) {
+      user = *decoded;  // no plain name has several escapes, or one of '@', in it by chance; hubs write names in lower
+                        // case
     } else {
       return Refusal{"two-names", "'" + printable(slug, 80) + "' may be that very name, or " + printable(*decoded, 60) +
                                       " as KubeSpawner before 7 escaped it; say which with --slug-scheme, or give the "

@@ -222,7 +222,9 @@ class TreeCopy::Pass {
       return std::move(sent).context("copy " + printable(path, 1100));
     }
     const auto& a = entry.attributes;
-    HOMEPORT_CHECK(set(made.node, path, {.owner = Owner{a.uid, a.gid}, .mode = a.mode, .size = size}));
+    HOMEPORT_CHECK(set(made.node, path, {.owner = Owner{a.uid, a.gid}, .size = size}));
+    // By itself: a Linux server takes the set-uid and set-gid bits out of a mode that comes with an owner.
+    HOMEPORT_CHECK(set(made.node, path, {.mode = a.mode}));
     HOMEPORT_CHECK(read_back(made.node, path, sums, size));
     const auto after = from_.stat(copy_.op(), entry.node);
     if (!after) return noted(after.error(), path) ? Result<void>{} : Result<void>(after.error());

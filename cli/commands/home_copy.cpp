@@ -108,8 +108,11 @@ class CopyRun {
       if (home.outcome == CopiedHome::Outcome::failed || home.outcome == CopiedHome::Outcome::exists) continue;
       auto counted = count_one(home);
       if (!counted && counted.error().code == Errc::cancelled) return std::move(counted).error();
-      if (!counted) home.fail(std::move(counted).error());
-      if (counted) home.report = std::move(counted).value();
+      if (counted) {
+        home.report = std::move(counted).value();
+      } else {
+        home.fail(std::move(counted).error());
+      }
       if (stop_.stop_requested()) return Error{.code = Errc::cancelled, .message = "interrupted"};
     }
     return {};
@@ -264,6 +267,15 @@ class CopyRun {
     }
   }
 
+  // Another run of the same command may have ended this copy: then it is somebody's home, and nothing in it is touched.
+  Result<bool> still_ours(Api& api, CopiedHome& home) {
+    HOMEPORT_TRY(home.space,
+                 api.json({.method = "GET", .target = Target("/v1/homes").part(text_at(home.space, "key"))}));
+    const bool ours = text_at(home.space, "copying") == home.from;
+    if (!ours) home.outcome = CopiedHome::Outcome::exists;
+    return ours;
+  }
+
   Result<void> copy_one(Api& api, CopiedHome& home) {
     HOMEPORT_TRY(const auto from, open_home(home));
     HOMEPORT_TRY(const auto path, AbsolutePath::parse(text_at(home.space, "path")));
@@ -275,6 +287,8 @@ class CopyRun {
                      .message = home.from + " changes while it is copied",
                      .hint = "stop what works in it, then give the command again; what is copied stays"};
       }
+      HOMEPORT_TRY(const bool ours, still_ours(api, home));
+      if (!ours) return {};
       const auto before = home.report.copied;
       auto report = copy.pass(*from, *to);
       if (!report) return with_advice(std::move(report).error());

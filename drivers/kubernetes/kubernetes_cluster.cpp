@@ -62,6 +62,7 @@ std::string words_of(const json& document) {
 Error gone_meanwhile(const std::string& what) {
   return Error{.code = Errc::unavailable,
                .message = what + " changed while it was looked at",
+               .upstream = Upstream{.system = "kubernetes", .status = 409},
                .retry_after = std::chrono::seconds(1)};
 }
 

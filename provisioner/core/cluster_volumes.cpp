@@ -176,6 +176,14 @@ OpContext ClusterVolumes::context(const std::stop_token& stop) const {
   return OpContext{.request_id = "cluster", .deadline = clock_.mono() + time, .stop = stop};
 }
 
+// Nothing can be done now. An answer about one object (it is going, a quota is used up) holds up that object alone.
+bool is_of_the_server(const Error& error) {
+  if (!is_transient(error.code)) return false;
+  if (!error.upstream) return true;
+  const auto status = error.upstream->status;
+  return status == 401 || status == 429 || status >= 500;
+}
+
 // Every space is looked at in every round; what was settled and has not changed since costs one look-up.
 Result<void> ClusterVolumes::make_missing(const std::stop_token& stop) {
   if (const auto generation = catalog_.shared_generation(); generation != settled_generation_) {
@@ -212,7 +220,7 @@ Result<void> ClusterVolumes::make_missing(const std::stop_token& stop) {
     if (trouble) continue;  // counted, and tried in the next round
     if (const auto made = make(*space, missing, stop); made) {
       missing_.erase(space->key);
-    } else if (is_transient(made.error().code)) {
+    } else if (is_of_the_server(made.error())) {
       trouble = made.error();
     } else {
       missing_[space->key] = made.error().sentence();

@@ -65,6 +65,10 @@ class Scan {
     waiting_.push_back({.node = tree_.root().node, .path = top, .own = top == place_.directory.str()});
     while (!waiting_.empty() && found_.size() <= kNamed && seen_ < kMostEntries) HOMEPORT_CHECK(list_some());
     while (!doubtful_.empty() && found_.size() <= kNamed) HOMEPORT_CHECK(look_into_some());
+    if (found_.empty() && !waiting_.empty()) {
+      return Error{.code = Errc::out_of_capacity,
+                   .message = "more than " + std::to_string(kMostEntries) + " entries lie below " + top};
+    }
     std::sort(found_.begin(), found_.end());
     return std::move(found_);
   }

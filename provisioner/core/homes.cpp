@@ -267,8 +267,18 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
     user.gids = request.person->gids;
     user.groups = request.person->groups;
   }
-  const auto key = SpaceKey::from_random(SpaceKind::home, p_.ids.random64());
   const auto& place = d.place;
+  if (d.assign && place.existing && place.pool.empty()) {
+    return Error{.code = Errc::failed_precondition,
+                 .message = "nobody names the uid of " + printable(request.user.str(), 60) + ", and class " +
+                            d.klass->name.str() + " takes over homes that stand: a number drawn now would own none",
+                 .hint =
+                     "let a source of identity.order before `assigned` name it, or `homeport home ensure` with the "
+                     "uid that " +
+                     place.existing->str() + " belongs to",
+                 .pointer = "/uid"};
+  }
+  const auto key = SpaceKey::from_random(SpaceKind::home, p_.ids.random64());
   const bool import = place.existing && place.pool.empty();  // else a new one is made when nothing stands there
   SpaceRecord space{.key = key.str(),
                     .backend = place.backend->spec().name.str(),

@@ -213,7 +213,9 @@ void HubPeople::follow_merges(Look& work) const {
   std::map<std::string, std::vector<std::string>> came_from;
   std::set<std::string> just_seen;
   const auto present_key = [&](std::string key) {
-    for (auto user = p_.catalog.user(key); user && user->merged_into; user = p_.catalog.user(key))
+    std::set<std::string> seen;
+    for (auto user = p_.catalog.user(key); user && user->merged_into && seen.insert(key).second;
+         user = p_.catalog.user(key))
       key = *user->merged_into;
     return key;
   };

@@ -1,5 +1,6 @@
 #include "provisioner/core/logins.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <shared_mutex>
 #include <thread>
@@ -169,14 +170,16 @@ Result<Logins::CachedPtr> Logins::make(const SpecRequest& request, const store::
   return CachedPtr(std::move(made));
 }
 
-Result<Logins::CachedPtr> Logins::prepared(const SpecRequest& request, const store::UserRecord& user,
-                                           const store::SpaceRecord& home) {
-  const auto key = cache_key(request);
+Result<Logins::CachedPtr> Logins::prepared(const Caller& caller, const SpecRequest& request,
+                                           const store::UserRecord& user, const store::SpaceRecord& home) {
+  const bool own = caller.principal.scope == policies::Scope::user_self;
+  const auto key = own ? "own/" + user.key : cache_key(request);
   {
     const std::shared_lock lock(state_->cache_mutex);
     const auto at = state_->cache.find(key);
-    if (at != state_->cache.end() && at->second->shared_generation == p_.catalog.shared_generation() &&
-        at->second->user_key == user.key && at->second->user_generation == p_.catalog.user_generation(user.key) &&
+    if (at != state_->cache.end() && (!own || at->second->request == request) &&
+        at->second->shared_generation == p_.catalog.shared_generation() && at->second->user_key == user.key &&
+        at->second->user_generation == p_.catalog.user_generation(user.key) &&
         at->second->reachability == p_.backends.reachability_changes() &&
         p_.clock.now() - at->second->made_at < kPreparedFor) {
       return at->second;
@@ -239,7 +242,10 @@ void Logins::remember_refusal(const Caller& caller, const SpecRequest& request, 
   refused_.add();
   const auto user = p_.catalog.user_by_name(realm_of(request), request.user);
   const std::lock_guard lock(state_->issued_mutex);
-  if (state_->refusals.size() >= kMaxRefusals) {
+  const auto told = [&](const store::AuditEntry& entry) { return entry.principal == caller.principal.id; };
+  const bool again = caller.principal.scope == policies::Scope::user_self &&
+                     std::any_of(state_->refusals.begin(), state_->refusals.end(), told);
+  if (again || state_->refusals.size() >= kMaxRefusals) {
     ++state_->refusals_left_off;
     return;
   }
@@ -274,7 +280,7 @@ std::optional<Result<SpecAnswer>> Logins::answer_known(const Caller& caller, con
   const auto home = home_of(user);
   if (!home || home->state == SpaceState::creating) return std::nullopt;
   if (home->state != SpaceState::ready) return refuse(not_usable(*home));
-  auto cached = prepared(request, user, *home);
+  auto cached = prepared(caller, request, user, *home);
   if (!cached) return refuse(std::move(cached).error());
   return answer(caller, *cached);
 }

@@ -74,8 +74,9 @@ class Logins {
   struct State;
   using CachedPtr = std::shared_ptr<const Cached>;
   // A prepared answer that is still right, or one made now.
-  [[nodiscard]] Result<CachedPtr> prepared(const SpecRequest& request, const store::UserRecord& user,
-                                           const store::SpaceRecord& home);
+  // Of what people ask by their own right, the last answer of each is kept: nobody takes room from others.
+  [[nodiscard]] Result<CachedPtr> prepared(const Caller& caller, const SpecRequest& request,
+                                           const store::UserRecord& user, const store::SpaceRecord& home);
   [[nodiscard]] Result<CachedPtr> make(const SpecRequest& request, const store::UserRecord& user,
                                        const store::SpaceRecord& home) const;
   // As try_issue(), of somebody whose groups need not be asked for.

@@ -192,12 +192,38 @@ Result<std::string> inspect_home_step(StepContext& c) {
   return Error{.code = Errc::not_found, .message = "there is no directory " + path.str() + " on " + c.space.backend};
 }
 
+// "Nothing stands there" is believed only where something stands beside it: a disk that is not mounted, or not exported
+// by itself, shows an empty directory or none, and everybody would get an empty home.
+Result<void> check_base(StepContext& c) {
+  const auto klass = c.catalog.klass(c.space.klass);
+  auto* trees = drivers::find<drivers::TreeAccess>(c.driver);
+  if (!klass || !klass->existing || trees == nullptr) return {};
+  const auto& base = klass->existing->base();
+  Error hidden{.code = Errc::unavailable,
+               .message = "the homes of class " + c.space.klass + " should stand in " + base.str() + " on " +
+                          c.space.backend + ", and nothing is to be seen there",
+               .hint =
+                   "is its disk mounted on the server, and exported by itself? If no home stands there, leave "
+                   "`existing` out of the class"};
+  const auto tree = trees->open_path(c.op, base);
+  if (!tree) {
+    if (tree.error().code != Errc::not_found) return tree.error();
+    return hidden;
+  }
+  const std::vector<drivers::ListRequest> all{{.directory = (*tree)->root().node}};
+  const auto pages = (*tree)->list(c.op, all);
+  if (!pages.front()) return pages.front().error();
+  if (pages.front()->entries.empty() && !pages.front()->next) return hidden;
+  return {};
+}
+
 // The first login of somebody whose home may stand already. What is decided here is written before anything is made.
 Result<std::string> find_home_step(StepContext& c) {
   HOMEPORT_TRY(const auto path, AbsolutePath::parse(c.operation.plan.value("path", "")));
   HOMEPORT_CHECK(check_nobodys(c.catalog, c.space.backend, path));
   HOMEPORT_TRY(const auto found, adopt_home(c));
   if (found) return seen(c, *found) + ", taken over";
+  HOMEPORT_CHECK(check_base(c));
   const auto& backend = c.backend.spec();
   c.also_write = [&backend, quota = c.space.quota_bytes, now = c.clock.now()](store::WriteTransaction& tx) {
     return count_new_home(tx, backend, quota, now);
@@ -244,7 +270,7 @@ const OperationKind& operation_kind(std::string_view name) {
        .steps = {{"create", create_step}, {"volume", volume_step, true}, {"claim", claim_step, true}},
        .success = SpaceState::ready},
       {.name = "home.find-or-create",
-       .steps = {{"find", find_home_step},
+       .steps = {{"find", find_home_step, false, true},
                  {"settle", settle_home_step},
                  {"volume", volume_step, true},
                  {"claim", claim_step, true}},
@@ -305,6 +331,14 @@ Result<bool> Operations::something_stands(const store::OperationRecord& op, Back
                                                                  .pool = op.plan.value("pool", ""),
                                                                  .name = op.plan.value("backend_name", "")}));
   return found.has_value();
+}
+
+bool has_touched(const store::OperationRecord& op) {
+  const auto& steps = operation_kind(op.kind).steps;
+  return std::any_of(op.steps.begin(), op.steps.end(), [&](const auto& done) {
+    const auto at = std::find_if(steps.begin(), steps.end(), [&](const auto& step) { return step.name == done.name; });
+    return done.done && (at == steps.end() || !at->looks_only);
+  });
 }
 
 }  // namespace homeport::core

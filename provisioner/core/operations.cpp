@@ -330,7 +330,7 @@ OperationRecord Operations::on_failure(OperationRecord op, const Error& error, B
   const bool cancelled = error.code == Errc::cancelled && op.cancel_requested;
   if (is_transient(error.code) && !cancelled) return postpone(std::move(op), error);
   if (error.code == Errc::internal) return park(std::move(op), error);
-  const bool touched = std::any_of(op.steps.begin(), op.steps.end(), [](const auto& s) { return s.done; });
+  const bool touched = has_touched(op);
   const bool makes_something = !operation_kind(op.kind).restored;
   if (makes_something && error.code != Errc::already_exists) {
     // Refused for good. Only when nothing of ours stands may the record be closed; what stands is reported.

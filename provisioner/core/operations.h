@@ -50,6 +50,7 @@ struct OperationKind {
     std::string_view name;
     StepFunction run;
     bool on_cluster = false;  // asks the cluster and not the backend; left out where none is configured
+    bool looks_only = false;  // done, it has made nothing
   };
   std::vector<Step> steps;
   store::SpaceState success;                    // the space's state at the end
@@ -59,6 +60,8 @@ struct OperationKind {
 };
 // Defined with the use cases: homes, datasets, lifecycle.
 [[nodiscard]] const OperationKind& operation_kind(std::string_view name);
+// A step that can have changed something is done.
+[[nodiscard]] bool has_touched(const store::OperationRecord& op);
 // The step that is to be done next; null when there is none, or none that this version knows.
 [[nodiscard]] const OperationKind::Step* next_step(const store::OperationRecord& op);
 

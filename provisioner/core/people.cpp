@@ -156,7 +156,7 @@ Result<void> People::check_request(const PersonQuestion& question, const Person&
 Result<Person> People::settle(const PersonQuestion& question, const UserPtr& known, Result<Person> said) {
   const auto& name = question.user.str();
   if (!said) {
-    if (!known || said.error().code == Errc::cancelled) return said;
+    if (!known || !known->uid || said.error().code == Errc::cancelled) return said;
     note_asked(question, true);
     log::warning(
         "identity_kept",

@@ -101,6 +101,13 @@ Result<void> move_grants(store::WriteTransaction& tx, const std::string& from, c
   return {};
 }
 
+Result<void> check_not_merged(const UserRecord& user) {
+  if (!user.merged_into) return {};
+  return Error{.code = Errc::failed_precondition,
+               .message = user.key + " was merged into " + *user.merged_into + " and stands for nobody any more",
+               .hint = "name the person who is left"};
+}
+
 Error not_beside(const SpaceRecord& home, const UserRecord& into, const std::string& words) {
   return Error{.code = Errc::failed_precondition,
                .message = words + " belongs to uid " + std::to_string(home.uid) + ", and " +
@@ -159,6 +166,8 @@ Result<Renames::Merged> Renames::merge(const Caller& caller, std::string_view re
                  .message = printable(user, 60) + " and " + printable(into, 60) + " are one person already",
                  .hint = "`homeport user show " + survivor->key + "` shows the names"};
   }
+  HOMEPORT_CHECK(check_not_merged(*from));
+  HOMEPORT_CHECK(check_not_merged(*survivor));
   if (from->realm != survivor->realm) {
     return Error{.code = Errc::invalid_argument, .message = "the two are of different realms", .pointer = "/into"};
   }
@@ -170,10 +179,13 @@ Result<Renames::Merged> Renames::merge(const Caller& caller, std::string_view re
     HOMEPORT_TRY(retiring, homes_.retire(caller, home->key));
   }
   Merged merged{.user = *survivor, .retiring = std::move(retiring)};
-  const auto name = UserKey::parse(user) ? from->key : std::string(user);
+  const auto names = p_.catalog.names_of(from->key);
+  const auto name = !UserKey::parse(user) ? std::string(user) : names.empty() ? from->key : names.front();
   HOMEPORT_CHECK(p_.store.write("merge", [&](store::WriteTransaction& tx) -> Result<void> {
     HOMEPORT_TRY(auto old, read_user(tx, from->key));
     HOMEPORT_TRY(merged.user, read_user(tx, survivor->key));
+    HOMEPORT_CHECK(check_not_merged(old));
+    HOMEPORT_CHECK(check_not_merged(merged.user));
     HOMEPORT_TRY(auto aliases, store::list<AliasRecord>(tx, {.column = "user", .value = from->key}));
     for (auto& alias : aliases) {
       alias.user = survivor->key;
@@ -183,8 +195,10 @@ Result<Renames::Merged> Renames::merge(const Caller& caller, std::string_view re
     HOMEPORT_CHECK(move_grants(tx, from->key, survivor->key));
     if (home && other_home == OtherHome::beside) {
       HOMEPORT_TRY(auto space, store::get<SpaceRecord>(tx, home->key));
-      if (!space || space->state != SpaceState::ready) {
-        return Error{.code = Errc::conflict, .message = "the home was changed meanwhile", .hint = "ask again"};
+      if (!space || space->state != SpaceState::ready || p_.catalog.open_operation(home->key)) {
+        return Error{.code = Errc::conflict,
+                     .message = "work is open on the home, or it was changed meanwhile",
+                     .hint = "`homeport operation list` shows it; ask again when it is done"};
       }
       space->owner = survivor->key;
       space->name = std::string(kMergedPrefix) + name;

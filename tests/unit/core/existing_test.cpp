@@ -48,6 +48,33 @@ TEST_F(ExistingTest, TheFirstLoginTakesOverWhatStands) {
   EXPECT_EQ(made(), 0U);
 }
 
+// A disk that is not mounted, a typing mistake: "nothing stands there" is not believed, and nobody gets an empty home.
+TEST_F(ExistingTest, ABaseThatIsNotToBeSeenMakesNoHomes) {
+  apply(document(R"(,"existing":"/old/hoem/{user}","create":true)"));
+  core::HomeRequest request{
+      .user = *UserName::parse("alice"), .server = *ServerName::parse(""), .uid = 3101, .gid = 3101};
+  const auto outcome = hp().homes().ensure(caller(), request);
+  ASSERT_OK(outcome);
+  ASSERT_TRUE(outcome->operation.has_value());
+  const auto op = wait(*outcome->operation, std::chrono::seconds(2));
+  ASSERT_OK(op);
+  EXPECT_EQ(op->state, store::OperationState::waiting);
+  ASSERT_TRUE(op->failure.has_value());
+  EXPECT_NE(op->failure->message.find("should stand in /old/hoem"), std::string::npos) << op->failure->message;
+  EXPECT_EQ(made(), 0U);
+}
+
+TEST_F(ExistingTest, ANumberThatIsDrawnOwnsNoHomeThatStands) {
+  identity_.order = {{core::IdentityPolicy::Origin::assigned}};
+  identity_.assigned = {{.from = 200000, .to = 200010}};
+  restart();
+  apply(document(R"(,"existing":"/old/home/{user}")"));
+  const auto refused =
+      ensure("alice", std::nullopt, [](core::HomeRequest& r) { r.person = core::Person{.assign = true}; });
+  ASSERT_ERRC(refused, Errc::failed_precondition);
+  EXPECT_EQ(hp().catalog().user_by_name("default", "alice"), nullptr) << "nothing is pinned";
+}
+
 TEST_F(ExistingTest, WithoutADirectoryTheClassDecides) {
   apply(document(R"(,"existing":"/old/home/{user}")"));
   const auto refused = ensure("zoe", 3109);

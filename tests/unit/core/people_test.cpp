@@ -259,6 +259,23 @@ TEST_F(PeopleTest, ARequestsUidCountsOnlyWhereTheOrderSaysSo) {
   EXPECT_EQ(hp().catalog().user_by_name("default", "bob"), nullptr);
 }
 
+// Somebody with a home of a squashed class has no uid yet: while the directory is away nobody else names one.
+TEST_F(PeopleTest, ARequestNamesNoUidForSomebodyKnownWithoutOneWhileTheDirectoryIsDown) {
+  use({from(ldap_)});
+  apply(R"({"backends":[{"name":"own","kind":"memory","pools":[{"name":"homes","layout":"filesystem"}]}],
+            "classes":[{"name":"std","backend":"own","layout":"filesystem",
+                        "identity":{"mode":"squash","uid":5000,"gid":5000}}],
+            "rules":[{"name":"all","match":{"everyone":true},"class":"std"}]})");
+  ASSERT_OK(ensure("alice", std::nullopt));
+  const auto home = hp().homes().get("default", "alice", "");
+  ASSERT_OK(settled(hp().homes().retire(caller(), home->key, true)));
+  ASSERT_OK(settled(hp().homes().purge(caller(), home->key, "alice")));
+  apply(standard());
+  ldap_->set_down(down());
+  EXPECT_ERRC(ask(with_uid("alice", 4001)), Errc::unavailable);
+  EXPECT_EQ(hp().catalog().user_by_name("default", "alice")->uid, std::nullopt);
+}
+
 TEST_F(PeopleTest, ANewNameWithAKnownUidIsHeldAsAProbableRename) {
   ldap_->put("alice", {.uid = 3001, .gid = 3001});
   ldap_->put("alice.smith", {.uid = 3001, .gid = 3001});

@@ -106,6 +106,19 @@ TEST_F(RenamesTest, AMergeLeadsBothNamesToTheSurvivorAndKeepsTheOthersData) {
   EXPECT_OK(settled(hp().homes().undelete(caller(), other->key)));                               // nothing was lost
 }
 
+TEST_F(RenamesTest, WhoWasMergedAwayIsNotMergedAgain) {
+  ASSERT_OK(ensure("alice", 1001));
+  ASSERT_OK(ensure("asmith", 1002));
+  ASSERT_OK(ensure("bob", 1003));
+  const auto gone = hp().catalog().user_by_name("default", "asmith")->key;
+  ASSERT_OK(merge("asmith", "alice", Renames::OtherHome::retire));
+  // The other way round, by the key: a circle.
+  EXPECT_ERRC(merge("alice", gone, Renames::OtherHome::retire), Errc::failed_precondition);
+  EXPECT_ERRC(merge("bob", gone, Renames::OtherHome::retire), Errc::failed_precondition);
+  EXPECT_EQ(hp().homes().get("default", "alice", "")->state, SpaceState::ready);
+  EXPECT_EQ(hp().homes().get("default", "bob", "")->state, SpaceState::ready);
+}
+
 TEST_F(RenamesTest, AHomeOfAnotherUidIsNotPutBesideAndNothingChanges) {
   ASSERT_OK(ensure("alice", 1001));
   const auto other = ensure("asmith", 1002);
