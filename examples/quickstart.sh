@@ -298,14 +298,14 @@ show_job() {
   ask_spec
   ask_spec -o json >"$run/alice.json"
   say "5. The same answer as three platforms take it"
+  # With kubernetes: configured the service makes volumes and claims and answers like this itself; an inline volume of a
+  # pod could not carry the ports of this server.
+  show_command "homeport spec render --spec alice.json --format kubespawner --namespace jupyterhub"
+  homeport spec render --spec "$run/alice.json" --format kubespawner --namespace jupyterhub
   local format
-  local more
-  for format in kubespawner docker-run fstab; do
-    # Claims carry what an inline volume of a pod cannot: ports and mount options.
-    more=()
-    [ "$format" != kubespawner ] || more=(--namespace jupyterhub)
-    show_command "homeport spec get alice --hub demo --groups course-a --format $format ${more[*]}"
-    ask_spec --format "$format" "${more[@]}"
+  for format in docker-run fstab; do
+    show_command "homeport spec get alice --hub demo --groups course-a --format $format"
+    ask_spec --format "$format"
   done
   use_home "$(jq -er '.mounts[] | select(.kind == "home") | .source.export' "$run/alice.json")"
   say "7. What Homeport knows afterwards: usage, work done, who did what"
