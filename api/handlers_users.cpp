@@ -11,12 +11,8 @@ namespace {
 using nlohmann::json;
 
 Result<store::UserRecord> find_user(Api& api, const std::string& realm, std::string_view user) {
-  if (UserKey::parse(user)) {
-    if (const auto known = api.catalog().user(user)) return *known;
-  } else {
-    HOMEPORT_CHECK(UserName::parse(user));
-    if (const auto known = api.catalog().user_by_name(realm, user)) return *known;
-  }
+  if (!UserKey::parse(user)) HOMEPORT_CHECK(UserName::parse(user));
+  if (const auto known = api.catalog().person(realm, user)) return *known;
   return Error{.code = Errc::not_found,
                .message = "nobody called '" + printable(user, 60) + "' is known",
                .hint = "GET /v1/users lists the people who have or had a home"};

@@ -318,7 +318,6 @@ std::vector<Finding> Administration::doctor() const {
                      .hint = "`homeport operation show " + op.id + "`, then retry or give-up"});
     }
   }
-  if (out.empty()) out.push_back({.level = "ok", .what = "nothing is wrong"});
   return out;
 }
 

@@ -65,7 +65,7 @@ class Administration {
   // A refusal by rights (401 and 403 do not reach the use cases).
   void audit_refusal(const policies::Principal& principal, std::string_view action, std::string_view subject,
                      const Error& why);
-  [[nodiscard]] std::vector<Finding> doctor() const;
+  [[nodiscard]] std::vector<Finding> doctor() const;  // empty: nothing is wrong
   Result<void> backup_to(const Caller& caller, const std::string& file);
 
  private:

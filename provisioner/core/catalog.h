@@ -36,6 +36,10 @@ class Catalog {
 
   [[nodiscard]] UserPtr user(std::string_view user_key) const;
   [[nodiscard]] UserPtr user_by_name(std::string_view realm, std::string_view name) const;
+  // By a name in the realm, or by key.
+  [[nodiscard]] UserPtr person(std::string_view realm, std::string_view name_or_key) const {
+    return UserKey::parse(name_or_key) ? user(name_or_key) : user_by_name(realm, name_or_key);
+  }
   [[nodiscard]] std::vector<std::string> names_of(std::string_view user_key) const;  // former names last
   [[nodiscard]] std::vector<UserPtr> users() const;                                  // by key
   // Somebody else whose name looks the same (see name_skeleton); empty: nobody.
@@ -44,6 +48,10 @@ class Catalog {
 
   [[nodiscard]] SpacePtr space(std::string_view key) const;
   [[nodiscard]] SpacePtr space_by_label(std::string_view label) const;
+  // A person's home; `name`: the server it belongs to.
+  [[nodiscard]] SpacePtr home(std::string_view realm, std::string_view user_key, std::string_view name = {}) const {
+    return space_by_label(store::home_label(realm, user_key, name));
+  }
   // In key order; spaces that are purged, failed or released only with `all`.
   [[nodiscard]] std::vector<SpacePtr> spaces(bool all = false) const;
   // Did we make something in this pool that is not purged? Cheap where the answer is yes.

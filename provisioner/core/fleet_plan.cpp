@@ -346,7 +346,7 @@ class Planner {
   }
 
   bool is_known(const FleetEntry& entry, const store::UserRecord& user) const {
-    const auto home = catalog_.space_by_label("home/" + request_.realm + "/" + user.key + "/");
+    const auto home = catalog_.home(request_.realm, user.key);
     return home && home->imported && home->backend == request_.backend.str() && home->path == entry.path;
   }
 
@@ -369,7 +369,7 @@ class Planner {
   }
 
   void check_known_people(FleetEntry& entry, const UserPtr& user) const {
-    if (user && catalog_.space_by_label("home/" + request_.realm + "/" + user->key + "/")) {
+    if (user && catalog_.home(request_.realm, user->key)) {
       return refuse(entry, "has-home", printable(entry.user, 60) + " has another home already");
     }
     if (user && user->uid && *user->uid != entry.uid) {

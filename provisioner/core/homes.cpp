@@ -15,8 +15,6 @@ using store::SpaceState;
 
 namespace {
 
-constexpr std::uint32_t kNobody = 65534;
-constexpr std::uint32_t kNoUid = 0xFFFFFFFF;
 Error precondition(std::string message, std::string hint) {
   return Error{.code = Errc::failed_precondition, .message = std::move(message), .hint = std::move(hint)};
 }
@@ -29,7 +27,7 @@ Result<void> check_ids(std::uint32_t uid, std::uint32_t gid) {
                  .pointer = uid == 0 ? "/uid" : "/gid"};
   }
   for (const auto id : {uid, gid}) {
-    if (id == kNobody || id == kNoUid) {
+    if (is_nobodys_id(id)) {
       return Error{.code = Errc::invalid_argument,
                    .message = "id " + std::to_string(id) + " means nobody and cannot own a home",
                    .hint = "name the person's own uid and gid"};
@@ -40,10 +38,6 @@ Result<void> check_ids(std::uint32_t uid, std::uint32_t gid) {
 
 std::string copied_note(const std::string& from) {
   return "copied from " + from;
-}
-
-std::string home_label(std::string_view realm, std::string_view user_key, std::string_view server) {
-  return "home/" + std::string(realm) + "/" + std::string(user_key) + "/" + std::string(server);
 }
 
 Result<void> check_quota(const ClassSpec& klass, const std::optional<Bytes>& asked) {
@@ -124,11 +118,7 @@ Result<void> Homes::decide_owner(const HomeRequest& request, Decision& d) const 
   }
   HOMEPORT_CHECK(check_ids(*uid, *gid));
   if (pinned && request.uid && *d.user->uid != *request.uid) {
-    return Error{.code = Errc::forbidden,
-                 .message = printable(name, 60) + " is known with uid " + std::to_string(*d.user->uid) + ", not " +
-                            std::to_string(*request.uid),
-                 .hint = "if the person really has another uid now, an admin says so with `homeport user set-uid`",
-                 .pointer = "/uid"};
+    return not_the_pinned_uid(name, *d.user->uid, *request.uid, "/uid");
   }
   if (!squash && !pinned) HOMEPORT_CHECK(check_free_uid(request, *uid));
   d.owner = {Uid{squash ? d.klass->squash_uid : *uid}, Gid{squash ? d.klass->squash_gid : *gid}};
@@ -216,7 +206,7 @@ Result<std::optional<SpaceOutcome>> Homes::known_home(const HomeRequest& request
   const auto user = p_.catalog.user_by_name(request.realm, request.user.str());
   if (!user) return std::optional<SpaceOutcome>{};
   if (request.uid && user->uid && *request.uid != *user->uid) HOMEPORT_CHECK(decide(request));
-  const auto known = p_.catalog.space_by_label(home_label(request.realm, user->key, request.server.str()));
+  const auto known = p_.catalog.home(request.realm, user->key, request.server.str());
   if (!known) return std::optional<SpaceOutcome>{};
   const auto words = space_words(*known, p_.catalog);
   if (known->state != SpaceState::ready && known->state != SpaceState::creating) {
@@ -357,7 +347,7 @@ void Homes::preview_ensure(const Caller& caller, const HomeRequest& request,
                            std::function<void(Result<Preview>)> done) {
   Preview preview;
   if (const auto user = p_.catalog.user_by_name(request.realm, request.user.str())) {
-    if (const auto known = p_.catalog.space_by_label(home_label(request.realm, user->key, request.server.str()))) {
+    if (const auto known = p_.catalog.home(request.realm, user->key, request.server.str())) {
       preview.notes.push_back(space_words(*known, p_.catalog) + " exists (" + known->key + ", " +
                               std::string(store::space_state_name(known->state)) + "); nothing would be done");
       done(std::move(preview));
@@ -432,7 +422,7 @@ void Homes::preview_ensure(const Caller& caller, const HomeRequest& request,
 Result<SpaceRecord> Homes::get(std::string_view realm, std::string_view user, std::string_view server) const {
   if (SpaceKey::parse(user)) return resolve(realm, user);
   const auto person = p_.catalog.user_by_name(realm, user);
-  const auto space = person ? p_.catalog.space_by_label(home_label(realm, person->key, server)) : nullptr;
+  const auto space = person ? p_.catalog.home(realm, person->key, server) : nullptr;
   if (space) return *space;
   return Error{.code = Errc::not_found,
                .message = person ? printable(user, 60) + " has no home" +

@@ -194,7 +194,7 @@ Result<Logins::CachedPtr> Logins::prepared(const Caller& caller, const SpecReque
 }
 
 SpacePtr Logins::home_of(const store::UserRecord& user) const {
-  return p_.catalog.space_by_label("home/" + user.realm + "/" + user.key + "/");
+  return p_.catalog.home(user.realm, user.key);
 }
 
 std::string Logins::time_text(WallTime now) {
@@ -270,12 +270,7 @@ std::optional<Result<SpecAnswer>> Logins::answer_known(const Caller& caller, con
     return Result<SpecAnswer>(std::move(error));
   };
   if (request.uid && user.uid && *request.uid != *user.uid) {
-    return refuse(
-        Error{.code = Errc::forbidden,
-              .message = printable(request.user, 60) + " is known with uid " + std::to_string(*user.uid) + ", not " +
-                         std::to_string(*request.uid),
-              .hint = "if the person really has another uid now, an admin says so with `homeport user set-uid`",
-              .pointer = "/identity/uid"});
+    return refuse(not_the_pinned_uid(request.user, *user.uid, *request.uid, "/identity/uid"));
   }
   const auto home = home_of(user);
   if (!home || home->state == SpaceState::creating) return std::nullopt;

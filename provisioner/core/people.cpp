@@ -16,8 +16,6 @@ constexpr std::chrono::seconds kAfterFailure{30};  // and is answered from what 
 constexpr std::chrono::seconds kCheckTime{5};
 constexpr std::size_t kMaxAsked = 200'000;
 constexpr std::size_t kMaxHeld = 100;
-constexpr std::uint32_t kNobody = 65534;
-constexpr std::uint32_t kNoId = 0xFFFFFFFF;
 constexpr std::string_view kAssignedCounter = "identity/assigned";  // the next number to give
 
 std::string place_of(std::string_view realm, std::string_view name) {
@@ -65,7 +63,7 @@ Result<void> check_uid(const Person& person, const std::string& name, std::uint3
     return refuse("is never given to a person",
                   "root could read and change every home; name the person's own uid and gid");
   }
-  if (*person.uid == kNobody || *person.uid == kNoId) {
+  if (is_nobodys_id(*person.uid)) {
     return refuse("means nobody and cannot own a home", "name the person's own uid and gid");
   }
   if (*person.uid < system_below) {
@@ -86,6 +84,20 @@ Error other_uid(const std::string& name, std::uint32_t known, std::uint32_t said
 }
 
 }  // namespace
+
+bool is_nobodys_id(std::uint32_t id) {
+  constexpr std::uint32_t kNobody = 65534;
+  constexpr std::uint32_t kNoChange = 0xFFFFFFFF;
+  return id == kNobody || id == kNoChange;
+}
+
+Error not_the_pinned_uid(std::string_view user, std::uint32_t pinned, std::uint32_t named, std::string pointer) {
+  return Error{.code = Errc::forbidden,
+               .message = printable(user, 60) + " is known with uid " + std::to_string(pinned) + ", not " +
+                          std::to_string(named),
+               .hint = "if the person really has another uid now, an admin says so with `homeport user set-uid`",
+               .pointer = std::move(pointer)};
+}
 
 People::People(store::Store& store, Catalog& catalog, Clock& clock, IdentityPolicy policy)
     : store_(store),

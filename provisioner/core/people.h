@@ -62,6 +62,12 @@ struct PersonQuestion {
   bool stands = false;    // a home that is there already: its owner may be below system_below
 };
 
+// An id that owns nothing: 65534, and the one that means "no change" to chown(2).
+[[nodiscard]] bool is_nobodys_id(std::uint32_t id);
+// forbidden: a request names another uid than the pinned one. `pointer`: where it does.
+[[nodiscard]] Error not_the_pinned_uid(std::string_view user, std::uint32_t pinned, std::uint32_t named,
+                                       std::string pointer);
+
 // Threads: every method from any thread.
 class People {
  public:

@@ -14,13 +14,8 @@ using store::UserRecord;
 
 namespace {
 
-std::string home_label(const UserRecord& user) {
-  return "home/" + user.realm + "/" + user.key + "/";
-}
-
 Result<UserPtr> person(const Catalog& catalog, std::string_view realm, std::string_view name) {
-  auto user = UserKey::parse(name) ? catalog.user(name) : catalog.user_by_name(realm, name);
-  if (user) return user;
+  if (auto user = catalog.person(realm, name)) return user;
   return Error{.code = Errc::not_found,
                .message = "nobody called '" + printable(name, 60) + "' is known",
                .hint = "`homeport user list` shows who is"};
@@ -124,7 +119,7 @@ Result<void> check_beside(const Catalog& catalog, const SpaceRecord& home, const
                  .message = words + " is " + std::string(store::space_state_name(home.state)),
                  .hint = "wait until its work is done, or bring it back with `homeport home undelete`"};
   }
-  const auto target = catalog.space_by_label(home_label(into));
+  const auto target = catalog.home(into.realm, into.key);
   const auto uid = target ? std::optional(target->uid) : into.uid;
   return uid == home.uid ? Result<void>{} : not_beside(home, into, words);
 }
@@ -171,7 +166,7 @@ Result<Renames::Merged> Renames::merge(const Caller& caller, std::string_view re
   if (from->realm != survivor->realm) {
     return Error{.code = Errc::invalid_argument, .message = "the two are of different realms", .pointer = "/into"};
   }
-  const auto home = p_.catalog.space_by_label(home_label(*from));
+  const auto home = p_.catalog.home(from->realm, from->key);
   std::optional<SpaceOutcome> retiring;
   if (home && other_home == OtherHome::beside) HOMEPORT_CHECK(check_beside(p_.catalog, *home, *survivor));
   // Before the names move: a refusal (it is in use, its rights do not allow it) then leaves two people as they were.

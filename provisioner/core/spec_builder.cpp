@@ -248,8 +248,7 @@ void add_merged(const Catalog& catalog, const store::UserRecord& user, const Cla
   const auto names = catalog.names_of(user.key);
   if (names.size() < 2) return;
   for (const auto& name : names) {
-    const auto space =
-        catalog.space_by_label("home/" + user.realm + "/" + user.key + "/" + std::string(kMergedPrefix) + name);
+    const auto space = catalog.home(user.realm, user.key, std::string(kMergedPrefix) + name);
     if (!space || space->state != SpaceState::ready || built.spec.mounts.size() == render::kMaxMounts) continue;
     if (space->copying) continue;  // half of it is there
     auto mount = merged_mount(*space, klass);

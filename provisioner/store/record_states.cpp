@@ -71,10 +71,14 @@ bool is_open(OperationState state) {
   return false;
 }
 
+std::string home_label(std::string_view realm, std::string_view user_key, std::string_view name) {
+  return "home/" + std::string(realm) + "/" + std::string(user_key) + "/" + std::string(name);
+}
+
 std::string SpaceRecord::label() const {
   if (state == SpaceState::purged || state == SpaceState::failed || state == SpaceState::released) return {};
   switch (kind) {
-    case SpaceKind::home: return "home/" + realm + "/" + owner + "/" + name;
+    case SpaceKind::home: return home_label(realm, owner, name);
     case SpaceKind::scratch: return "scratch/" + realm + "/" + owner + "/" + name;
     case SpaceKind::dataset: return "dataset/" + name;
     case SpaceKind::group: return "group/" + name;

@@ -26,6 +26,8 @@ enum class SpaceState {
 };
 [[nodiscard]] std::string_view space_state_name(SpaceState state);
 [[nodiscard]] std::optional<SpaceState> space_state_from_name(std::string_view name);
+// SpaceRecord::label() of a home. `name`: the server it belongs to; empty: all.
+[[nodiscard]] std::string home_label(std::string_view realm, std::string_view user_key, std::string_view name = {});
 
 struct UsageRecord {
   std::uint64_t bytes = 0;
