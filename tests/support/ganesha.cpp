@@ -1,21 +1,16 @@
 #include "tests/support/ganesha.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <csignal>
 #include <fstream>
 #include <sstream>
 #include <system_error>
-#include <thread>
 #include <tuple>
 
 namespace homeport::testing {
@@ -54,19 +49,6 @@ std::pair<std::uint16_t, std::uint16_t> two_free_ports() {
   return {bound_port(a), bound_port(b)};
 }
 
-std::string file_text(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-std::size_t occurrences(const std::string& text, std::string_view what) {
-  std::size_t count = 0;
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
-  return count;
-}
-
 std::string export_block(const GaneshaExport& item, std::size_t id, const fs::path& directory) {
   std::ostringstream out;
   const std::string_view access = item.read_only ? "RO" : "RW";
@@ -83,16 +65,6 @@ std::string export_block(const GaneshaExport& item, std::size_t id, const fs::pa
   }
   out << "  FSAL { Name = VFS; }\n}\n";
   return out.str();
-}
-
-template <class Condition>
-bool wait_until(std::chrono::milliseconds limit, Condition condition) {
-  constexpr std::chrono::milliseconds kStep{5};
-  for (std::chrono::milliseconds waited{0}; waited < limit; waited += kStep) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(kStep);
-  }
-  return condition();
 }
 
 }  // namespace
@@ -178,13 +150,6 @@ std::string Ganesha::log_text() const {
   return file_text(root_ / "ganesha.log");
 }
 
-bool Ganesha::alive() {
-  if (pid_ <= 0) return false;
-  if (::waitpid(pid_, nullptr, WNOHANG) == 0) return true;
-  pid_ = -1;
-  return false;
-}
-
 Result<void> Ganesha::launch() {
   write_configuration();
   std::error_code ignored;
@@ -193,40 +158,16 @@ Result<void> Ganesha::launch() {
   const std::string log = (root_ / "ganesha.log").string();
   const std::string pid_file = (root_ / "ganesha.pid").string();
   // Nothing of our own environment: a sanitizer's settings are not the server's business.
-  const std::string preload = std::string("LD_PRELOAD=") + HOMEPORT_NORPCB;
-  const std::array<const char*, 11> arguments{kProgram,         "-F", "-f",    config.c_str(), "-L", log.c_str(), "-p",
-                                              pid_file.c_str(), "-N", "EVENT", nullptr};
-  const std::array<const char*, 3> environment{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", preload.c_str(), nullptr};
-  const pid_t child = ::fork();
-  if (child < 0) return Error{.message = "cannot fork the test server"};
-  if (child == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const int null = ::open("/dev/null", O_RDWR);
-    ::dup2(null, 0);
-    ::dup2(null, 1);
-    ::dup2(null, 2);
-    ::execve(kProgram, const_cast<char* const*>(arguments.data()), const_cast<char* const*>(environment.data()));
-    ::_exit(127);
-  }
-  pid_ = child;
-  constexpr std::chrono::seconds kLimit{30};
-  bool up = false;
-  wait_until(kLimit, [&] {
-    up = log_text().find("NFS SERVER INITIALIZED") != std::string::npos;
-    return up || !alive();
-  });
-  if (up && alive()) return {};
-  stop();
-  std::string tail = log_text();
-  if (tail.size() > 1500) tail.erase(0, tail.size() - 1500);
-  return Error{.message = "the test server did not come up; its log ends: " + tail};
+  return process_.start(
+      {.words = {kProgram, "-F", "-f", config, "-L", log, "-p", pid_file, "-N", "EVENT"},
+       .environment = {{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", std::string("LD_PRELOAD=") + HOMEPORT_NORPCB}},
+       .log = log,
+       .limit = std::chrono::seconds(30)},
+      [this] { return log_text().find("NFS SERVER INITIALIZED") != std::string::npos; });
 }
 
 void Ganesha::stop() {
-  if (pid_ <= 0) return;
-  ::kill(pid_, SIGKILL);
-  ::waitpid(pid_, nullptr, 0);
-  pid_ = -1;
+  process_.kill();
 }
 
 Result<void> Ganesha::restart() {
@@ -235,10 +176,10 @@ Result<void> Ganesha::restart() {
 }
 
 void Ganesha::pause() {
-  if (pid_ > 0) ::kill(pid_, SIGSTOP);
+  process_.signal(SIGSTOP);
 }
 void Ganesha::resume() {
-  if (pid_ > 0) ::kill(pid_, SIGCONT);
+  process_.signal(SIGCONT);
 }
 
 Result<void> Ganesha::reload(std::vector<GaneshaExport> exports) {
@@ -246,8 +187,8 @@ Result<void> Ganesha::reload(std::vector<GaneshaExport> exports) {
   HOMEPORT_CHECK(write_exports());
   constexpr std::string_view kDone = "Reread exports complete";
   const auto before = occurrences(log_text(), kDone);
-  if (!alive()) return Error{.message = "the test server is not running"};
-  ::kill(pid_, SIGHUP);
+  if (!process_.alive()) return Error{.message = "the test server is not running"};
+  process_.signal(SIGHUP);
   if (wait_until(std::chrono::seconds(20), [&] { return occurrences(log_text(), kDone) > before; })) return {};
   return Error{.message = "the test server did not read its exports again"};
 }

@@ -5,8 +5,6 @@
 // started it (PR_SET_PDEATHSIG): start it in the test's main thread. Threads: one at a time.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "provisioner/base/result.h"
+#include "tests/support/server_process.h"
 
 namespace homeport::testing {
 
@@ -62,7 +61,6 @@ class Ganesha {
   Result<void> write_exports();
   void write_configuration() const;
   [[nodiscard]] std::string log_text() const;
-  [[nodiscard]] bool alive();
 
   std::vector<GaneshaExport> exports_;
   GaneshaOptions options_;
@@ -70,7 +68,7 @@ class Ganesha {
   std::filesystem::path root_;
   std::uint16_t port_ = 0;
   std::uint16_t mount_port_ = 0;
-  pid_t pid_ = -1;
+  ServerProcess process_;
 };
 
 }  // namespace homeport::testing

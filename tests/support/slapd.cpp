@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,13 +41,6 @@ int listener(std::uint16_t& port) {
   return fd;
 }
 
-std::string file_text(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
 void write_file(const fs::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
 }
@@ -72,16 +64,6 @@ Result<void> run(const std::vector<std::string>& words, const fs::path& log, con
   if (pid < 0 || ::waitpid(pid, &status, 0) != pid || status != 0)
     return Error{.message = words.front() + " failed: " + file_text(log)};
   return {};
-}
-
-template <class Condition>
-bool wait_until(std::chrono::milliseconds limit, Condition condition) {
-  constexpr std::chrono::milliseconds kStep{5};
-  for (std::chrono::milliseconds waited{0}; waited < limit; waited += kStep) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(kStep);
-  }
-  return condition();
 }
 
 bool answers(std::uint16_t port) {
@@ -178,45 +160,17 @@ void Slapd::write_configuration() const {
   write_file(root_ / "slapd.conf", out.str());
 }
 
-bool Slapd::alive() {
-  if (pid_ <= 0) return false;
-  if (::waitpid(pid_, nullptr, WNOHANG) == 0) return true;
-  pid_ = -1;
-  return false;
-}
-
 Result<void> Slapd::launch() {
   const std::string config = (root_ / "slapd.conf").string();
   const std::string log = (root_ / "slapd.log").string();
   const std::string urls = ldap_url() + (options_.tls ? " " + ldaps_url() : "");
-  const pid_t parent = ::getpid();
-  pid_ = ::fork();
-  if (pid_ < 0) return Error{.message = "cannot start a process"};
-  if (pid_ == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(1);
-    const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    ::dup2(out, 1);
-    ::dup2(out, 2);
-    ::execl(kProgram, kProgram, "-f", config.c_str(), "-h", urls.c_str(), "-d", "stats", nullptr);
-    ::_exit(127);
-  }
-  const bool up = wait_until(std::chrono::seconds(20), [&] {
-    // One listener opens after the other.
-    return (answers(port_) && (!options_.tls || answers(tls_port_))) || !alive();
-  });
-  if (up && alive()) return {};
-  kill();
-  std::string tail = log_text();
-  if (tail.size() > 1500) tail.erase(0, tail.size() - 1500);
-  return Error{.message = "the test server did not come up; its log ends: " + tail};
+  return process_.start({.words = {kProgram, "-f", config, "-h", urls, "-d", "stats"}, .output = log, .log = log},
+                        // One listener opens after the other.
+                        [this] { return answers(port_) && (!options_.tls || answers(tls_port_)); });
 }
 
 void Slapd::kill() {
-  if (pid_ <= 0) return;
-  ::kill(pid_, SIGKILL);
-  ::waitpid(pid_, nullptr, 0);
-  pid_ = -1;
+  process_.kill();
 }
 
 Result<void> Slapd::restart() {
@@ -226,7 +180,7 @@ Result<void> Slapd::restart() {
 
 bool Slapd::stopped() const {
   std::error_code failed;
-  for (const auto& task : fs::directory_iterator("/proc/" + std::to_string(pid_) + "/task", failed)) {
+  for (const auto& task : fs::directory_iterator("/proc/" + std::to_string(process_.pid()) + "/task", failed)) {
     const auto stat = file_text(task.path() / "stat");
     const auto name_end = stat.rfind(')');
     if (name_end == std::string::npos || stat.compare(name_end, 3, ") T") != 0) return false;
@@ -235,12 +189,12 @@ bool Slapd::stopped() const {
 }
 
 void Slapd::pause() {
-  if (pid_ <= 0) return;
-  ::kill(pid_, SIGSTOP);
+  if (!process_.alive()) return;
+  process_.signal(SIGSTOP);
   EXPECT_TRUE(wait_until(std::chrono::seconds(20), [this] { return stopped(); }));
 }
 void Slapd::resume() {
-  if (pid_ > 0) ::kill(pid_, SIGCONT);
+  process_.signal(SIGCONT);
 }
 
 void Slapd::set_password(const std::string& password) {
@@ -264,10 +218,7 @@ std::string Slapd::log_text() const {
 }
 
 std::size_t Slapd::logged(const std::string& what) const {
-  const auto text = log_text();
-  std::size_t count = 0;
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
-  return count;
+  return occurrences(log_text(), what);
 }
 
 bool Slapd::logs(const std::string& what, std::size_t count) const {

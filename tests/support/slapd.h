@@ -4,14 +4,13 @@
 // signed by a CA made for it. Needs no root. Threads: one at a time.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
 
 #include "provisioner/base/result.h"
+#include "tests/support/server_process.h"
 
 namespace homeport::testing {
 
@@ -60,14 +59,13 @@ class Slapd {
   Result<void> make_certificates();
   Result<void> launch();
   void write_configuration() const;
-  [[nodiscard]] bool alive();
   [[nodiscard]] bool stopped() const;
 
   SlapdOptions options_;
   std::filesystem::path root_;
   std::uint16_t port_ = 0;
   std::uint16_t tls_port_ = 0;
-  pid_t pid_ = -1;
+  ServerProcess process_;
 };
 
 // A listener that takes connections and then does what it is told: nothing, or sends something and is silent.
