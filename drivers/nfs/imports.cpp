@@ -63,7 +63,7 @@ Result<MarkerFile> marker_in(const OpContext& op, Backend& backend, Site& site, 
   if (!file && is_refusal(file.error())) return MarkerFile{};
   if (!file) return std::move(file).error();
   const std::array<std::optional<Entry>, 1> files{*std::move(file)};
-  auto read = read_markers(op, session, files);
+  auto read = read_markers(op, session, dirs->markers.node, files);
   if (!read && is_refusal(read.error())) return MarkerFile{};
   if (!read) return std::move(read).error();
   return std::move(read->front());

@@ -15,8 +15,9 @@ struct MarkerFile {
 
 [[nodiscard]] std::string marker_file_name(const SpaceKey& key);
 
-// One per entry, in order; nullopt in, empty out. All reads at once.
-Result<std::vector<MarkerFile>> read_markers(const OpContext& op, Session& session,
+// One per entry of `dir`, in order; nullopt in, empty out. All reads at once. One that is replaced meanwhile is looked
+// up again by its name, so the answer is the old or the new one, never a stale handle.
+Result<std::vector<MarkerFile>> read_markers(const OpContext& op, Session& session, const Node& dir,
                                              std::span<const std::optional<Entry>> files);
 // A marker that stands is replaced by rename, so that a reader finds the old or the new one. Drafts end in ".new"; one
 // that a crash left behind means nothing.

@@ -30,7 +30,7 @@ Result<std::vector<MarkerFile>> markers_of(const OpContext& op, Session& session
     if (!answer) return std::move(answer).error();
     files.push_back(*std::move(answer));
   }
-  return read_markers(op, session, files);
+  return read_markers(op, session, dirs.markers.node, files);
 }
 
 Result<std::optional<Cursor>> scan_names(const OpContext& op, const Backend& backend, const Site& site,
@@ -58,7 +58,7 @@ Result<std::optional<Cursor>> scan_imports(const OpContext& op, const Site& site
   HOMEPORT_TRY(auto listed, session.list(op, {.directory = dirs.markers.node, .from = from}));
   std::vector<std::optional<Entry>> files;
   for (auto& entry : listed.entries) files.emplace_back(std::move(entry));
-  HOMEPORT_TRY(const auto markers, read_markers(op, session, files));
+  HOMEPORT_TRY(const auto markers, read_markers(op, session, dirs.markers.node, files));
   const auto root = AbsolutePath::parse(site.export_path);
   for (const auto& file : markers) {
     if (!file.marker || !file.marker->imported || !file.file || !root) continue;

@@ -121,7 +121,7 @@ Result<Object> read_back(const OpContext& op, Site& site, Session& session, cons
   auto found = session.lookup(op, requests);
   for (auto& answer : found) HOMEPORT_CHECK(answer ? Result<void>() : Result<void>(answer.error()));
   const std::array<std::optional<Entry>, 1> file{*std::move(found[1])};
-  HOMEPORT_TRY(auto markers, read_markers(op, session, file));
+  HOMEPORT_TRY(auto markers, read_markers(op, session, dirs.markers.node, file));
   const auto& stands = *found[0];
   if (!stands || object_id(stands->attributes) != id || !markers.front().marker || markers.front().marker->id != id) {
     return Error{.code = Errc::conflict,

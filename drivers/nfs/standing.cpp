@@ -57,7 +57,7 @@ Result<Standing> look(const OpContext& op, Backend& backend, Site& site, Session
     }
     Standing standing{.dirs = std::move(dirs), .live = *std::move(found[0]), .trashed = *std::move(found[1])};
     const std::array<std::optional<Entry>, 1> file{*std::move(found[2])};
-    HOMEPORT_TRY(auto markers, read_markers(op, session, file));
+    HOMEPORT_TRY(auto markers, read_markers(op, session, standing.dirs.markers.node, file));
     standing.marker = std::move(markers.front());
     return standing;
   }

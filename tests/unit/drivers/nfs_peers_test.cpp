@@ -133,6 +133,26 @@ TEST_F(NfsPeersTest, ABadCookieBeginsTheListingAgain) {
   EXPECT_LT(proxy_->listings - before, 20);
 }
 
+// A rename over a file takes the old one away: who looked it up a moment before holds a stale handle.
+TEST_F(NfsPeersTest, AMarkerReplacedWhileItIsReadIsReadAgain) {
+  ASSERT_NO_FATAL_FAILURE(serve_behind_proxy());
+  for (const std::uint64_t number : {1, 2, 3}) ASSERT_OK(through_->create(op(), spec(number)));
+  proxy_->stale_reads = 5;
+  const auto again = through_->create(op(), spec(1));
+  ASSERT_OK(again);
+  EXPECT_EQ(again->marker->aliases, std::vector<std::string>{"alice"});
+  EXPECT_EQ(proxy_->stale_reads, 0);
+  proxy_->stale_reads = 2;  // two of a page
+  std::vector<Object> page;
+  ASSERT_OK(through_->scan(op(), {.pool = "main"}, std::nullopt, page));
+  ASSERT_EQ(page.size(), 3U);
+  for (const auto& object : page) EXPECT_TRUE(object.marker.has_value());
+  EXPECT_EQ(proxy_->stale_reads, 0);
+  proxy_->stale_reads = 1000;  // a server that loses every file
+  EXPECT_ERRC(through_->create(op(), spec(1)), Errc::not_found);
+  EXPECT_GT(proxy_->stale_reads, 900);
+}
+
 TEST_F(NfsPeersTest, AnAnswerWithoutEntriesIsNotTheEnd) {
   ASSERT_NO_FATAL_FAILURE(serve_behind_proxy());
   fill_directory();

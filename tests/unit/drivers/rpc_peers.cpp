@@ -15,9 +15,11 @@ constexpr std::uint32_t kLastFragment = 0x80000000U;
 constexpr std::uint32_t kAnswer = 1;
 constexpr std::uint32_t kNfsProgram = 100003;
 constexpr std::uint32_t kLookup = 3;
+constexpr std::uint32_t kRead = 6;
 constexpr std::uint32_t kReaddirplus = 17;
 constexpr std::uint32_t kGetPort = 3;
 constexpr std::uint32_t kIoError = 5;
+constexpr std::uint32_t kStale = 70;
 constexpr std::uint32_t kBadCookie = 10003;
 constexpr std::size_t kAttributeBytes = 84;
 
@@ -226,6 +228,7 @@ NfsProxy::Fate NfsProxy::judge(const std::string& record) {
     ++lookups;
     return one_of(failing_lookups) ? Fate::failed : Fate::pass;
   }
+  if (call.program == kNfsProgram && call.procedure == kRead) return one_of(stale_reads) ? Fate::stale : Fate::pass;
   if (call.program != kNfsProgram || call.procedure != kReaddirplus) return Fate::pass;
   ++listings;
   Reader in(call.arguments);
@@ -257,6 +260,7 @@ void NfsProxy::serve(int fd) {
       if (fate == Fate::bare || fate == Fate::empty) *record = without_attributes(*record, fate == Fate::bare);
       if (fate == Fate::bad_cookie) *record = head + number(kBadCookie) + number(0);
       if (fate == Fate::failed) *record = head + number(kIoError) + number(0);
+      if (fate == Fate::stale) *record = head + number(kStale) + number(0);
       if (!write_record(fd, *record)) break;
     }
     ::shutdown(fd, SHUT_RDWR);
