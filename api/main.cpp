@@ -1,11 +1,26 @@
 // homeportd: the composition root of the service.
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <string>
 
 #include "api/service.h"
 
+namespace {
+
+// glibc raises both limits for good to fit the first large block that is freed (mallopt(3), M_MMAP_THRESHOLD), and then
+// keeps up to twice that at the top of the heap. Reading 10,000 homes at the start is such a block: 11 MB stayed.
+void give_back_freed_memory() {
+  constexpr int kLargeBlock = 256 * 1024;
+  ::mallopt(M_MMAP_THRESHOLD, kLargeBlock);
+  ::mallopt(M_TRIM_THRESHOLD, 2 * kLargeBlock);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  give_back_freed_memory();
   CLI::App app{"Homeport's service: gives every notebook user a home, and tells spawners what to mount."};
   app.name("homeportd");
   homeport::api::ServiceOptions options;

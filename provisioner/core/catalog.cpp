@@ -33,14 +33,37 @@ policies::RuleFacts facts_of(const RuleSpec& rule) {
   return facts;
 }
 
+// Few texts in order, nearly always one: there is such a list for every person, and a tree of one costs four times
+// that.
+class ShortList {
+ public:
+  void insert(const std::string& text) {
+    const auto at = std::lower_bound(texts_.begin(), texts_.end(), text);
+    if (at == texts_.end() || *at != text) texts_.insert(at, text);
+  }
+  void erase(const std::string& text) { std::erase(texts_, text); }
+  [[nodiscard]] bool empty() const { return texts_.empty(); }
+  [[nodiscard]] auto begin() const { return texts_.begin(); }
+  [[nodiscard]] auto end() const { return texts_.end(); }
+
+ private:
+  std::vector<std::string> texts_;
+};
+
+struct PersonEntry {
+  UserPtr record{};              // null: names came before the person, or outlived them
+  ShortList names{};             // REALM/NAME
+  ShortList former_names{};      // likewise
+  std::uint64_t generation = 0;  // changes seen
+};
+
 }  // namespace
 
 struct Catalog::Image {
-  TextMap<UserPtr> users;
-  TextMap<std::set<std::string>> users_by_uid;  // REALM/UID -> keys
-  TextMap<std::string> users_by_name;           // REALM/NAME -> key
-  TextMap<std::map<std::string, bool>> names;   // key -> REALM/NAME, and whether it is a former name
-  TextMap<std::set<std::string>> skeletons;     // REALM/SKELETON -> REALM/NAME
+  TextMap<PersonEntry> people;         // by key
+  TextMap<ShortList> users_by_uid;     // REALM/UID -> keys
+  TextMap<std::string> users_by_name;  // REALM/NAME -> key
+  TextMap<ShortList> skeletons;        // REALM/SKELETON -> REALM/NAME
   std::map<std::string, SpacePtr, std::less<>> spaces;
   TextMap<SpacePtr> labels;  // of live spaces
   // BACKEND:/PATH/ of live spaces. The slash at the end keeps what is below a path next to it in order.
@@ -60,34 +83,46 @@ struct Catalog::Image {
   std::map<std::string, store::BackendRecord, std::less<>> backends;
   std::map<std::string, TokenPtr, std::less<>> tokens;
   TextMap<TokenPtr> tokens_by_hash;
-  TextMap<std::uint64_t> generations;                       // user key -> changes seen
   std::map<std::string, std::string, std::less<>> damaged;  // table/key -> what
 
+  [[nodiscard]] UserPtr user(std::string_view key) const {
+    const auto at = people.find(key);
+    return at == people.end() ? nullptr : at->second.record;
+  }
+
   void set_user(const std::string& key, const std::optional<store::UserRecord>& record) {
-    ++generations[key];
-    if (const auto old = users.find(key); old != users.end()) {
-      if (old->second->uid) users_by_uid[old->second->realm + "/" + std::to_string(*old->second->uid)].erase(key);
-      users.erase(old);
-    }
-    if (!record) return;
-    if (record->uid) users_by_uid[record->realm + "/" + std::to_string(*record->uid)].insert(key);
-    users[key] = std::make_shared<const store::UserRecord>(*record);
+    auto& entry = people[key];
+    ++entry.generation;
+    if (entry.record && entry.record->uid) forget(users_by_uid, uid_key(*entry.record), key);
+    entry.record = record ? std::make_shared<const store::UserRecord>(*record) : nullptr;
+    if (record && record->uid) users_by_uid[uid_key(*record)].insert(key);
   }
 
   void set_alias(const std::string& key, const std::optional<store::AliasRecord>& record) {
     if (const auto old = users_by_name.find(key); old != users_by_name.end()) {
-      names[old->second].erase(key);
-      ++generations[old->second];
+      auto& entry = people[old->second];
+      entry.names.erase(key);
+      entry.former_names.erase(key);
+      ++entry.generation;
       users_by_name.erase(old);
     }
     const auto slash = key.find('/');
     const std::string skeleton = key.substr(0, slash + 1) + name_skeleton(std::string_view(key).substr(slash + 1));
-    skeletons[skeleton].erase(key);
-    if (!record) return;
-    users_by_name[key] = record->user;
-    names[record->user][key] = record->former_since.has_value();
+    if (!record) return forget(skeletons, skeleton, key);
     skeletons[skeleton].insert(key);
-    ++generations[record->user];
+    users_by_name[key] = record->user;
+    auto& entry = people[record->user];
+    (record->former_since ? entry.former_names : entry.names).insert(key);
+    ++entry.generation;
+  }
+
+  static std::string uid_key(const store::UserRecord& user) { return user.realm + "/" + std::to_string(*user.uid); }
+
+  static void forget(TextMap<ShortList>& lists, const std::string& key, const std::string& text) {
+    const auto at = lists.find(key);
+    if (at == lists.end()) return;
+    at->second.erase(text);
+    if (at->second.empty()) lists.erase(at);
   }
 
   void set_space(const std::string& key, const std::optional<store::SpaceRecord>& record) {
@@ -96,11 +131,11 @@ struct Catalog::Image {
       if (label != labels.end() && label->second->key == key) labels.erase(label);
       const auto place = places.find(place_of(*old->second));
       if (place != places.end() && place->second == key) places.erase(place);
-      if (!old->second->owner.empty()) ++generations[old->second->owner];
+      if (!old->second->owner.empty()) ++people[old->second->owner].generation;
       spaces.erase(old);
     }
     if (!record) return;
-    if (!record->owner.empty()) ++generations[record->owner];
+    if (!record->owner.empty()) ++people[record->owner].generation;
     auto space = std::make_shared<const store::SpaceRecord>(*record);
     if (auto label = space->label(); !label.empty()) {
       labels[std::move(label)] = space;
@@ -294,8 +329,7 @@ void Catalog::on_changes(std::span<const store::Change> changes) {
 
 UserPtr Catalog::user(std::string_view user_key) const {
   const std::shared_lock lock(mutex_);
-  const auto at = image_->users.find(user_key);
-  return at == image_->users.end() ? nullptr : at->second;
+  return image_->user(user_key);
 }
 
 UserPtr Catalog::user_by_name(std::string_view realm, std::string_view name) const {
@@ -304,20 +338,16 @@ UserPtr Catalog::user_by_name(std::string_view realm, std::string_view name) con
   key.append(realm).append("/").append(name);
   const std::shared_lock lock(mutex_);
   const auto at = image_->users_by_name.find(key);
-  if (at == image_->users_by_name.end()) return nullptr;
-  const auto user = image_->users.find(at->second);
-  return user == image_->users.end() ? nullptr : user->second;
+  return at == image_->users_by_name.end() ? nullptr : image_->user(at->second);
 }
 
 std::vector<std::string> Catalog::names_of(std::string_view user_key) const {
   const std::shared_lock lock(mutex_);
   std::vector<std::string> out;
-  const auto at = image_->names.find(user_key);
-  if (at == image_->names.end()) return out;
-  for (const bool former : {false, true}) {
-    for (const auto& [key, is_former] : at->second) {
-      if (is_former == former) out.push_back(key.substr(key.find('/') + 1));
-    }
+  const auto at = image_->people.find(user_key);
+  if (at == image_->people.end()) return out;
+  for (const auto* names : {&at->second.names, &at->second.former_names}) {
+    for (const auto& key : *names) out.push_back(key.substr(key.find('/') + 1));
   }
   return out;
 }
@@ -326,7 +356,9 @@ std::vector<UserPtr> Catalog::users() const {
   std::vector<UserPtr> out;
   {
     const std::shared_lock lock(mutex_);
-    for (const auto& [key, user] : image_->users) out.push_back(user);
+    for (const auto& [key, entry] : image_->people) {
+      if (entry.record) out.push_back(entry.record);
+    }
   }
   std::sort(out.begin(), out.end(), [](const UserPtr& a, const UserPtr& b) { return a->key < b->key; });
   return out;
@@ -477,8 +509,8 @@ std::vector<TokenPtr> Catalog::tokens() const {
 
 std::uint64_t Catalog::user_generation(std::string_view user_key) const {
   const std::shared_lock lock(mutex_);
-  const auto at = image_->generations.find(user_key);
-  return at == image_->generations.end() ? 0 : at->second;
+  const auto at = image_->people.find(user_key);
+  return at == image_->people.end() ? 0 : at->second.generation;
 }
 
 std::vector<std::string> Catalog::damaged() const {
