@@ -181,8 +181,30 @@ Result<void> may_change(const Catalog& catalog, const SpaceRecord& space, Verb v
   return {};
 }
 
+namespace {
+
+constexpr std::size_t kDayText = 10;  // "2026-11-21"
+
+// Once a day, when the first of the new day is counted: yesterday's is of no more use.
+Result<void> forget_earlier_days(store::WriteTransaction& tx, std::string_view backend, std::string_view what,
+                                 WallTime now) {
+  const auto today = cap_counter_name(backend, what, now);
+  const auto date_at = backend.size() + 1;
+  HOMEPORT_TRY(const auto rows, tx.list(store::Table::counters, {}));
+  for (const auto& row : rows) {
+    if (row.key.size() != today.size() || row.key >= today) continue;
+    auto same_but_for_the_day = row.key;
+    same_but_for_the_day.replace(date_at, kDayText, today, date_at, kDayText);
+    if (same_but_for_the_day != today) continue;
+    HOMEPORT_CHECK(tx.erase(store::Table::counters, row.key, store::Expect::any()));
+  }
+  return {};
+}
+
+}  // namespace
+
 std::string cap_counter_name(std::string_view backend, std::string_view what, WallTime now) {
-  return std::string(backend) + "/" + format_time(now).substr(0, 10) + "/" + std::string(what);
+  return std::string(backend) + "/" + format_time(now).substr(0, kDayText) + "/" + std::string(what);
 }
 
 Result<void> count_against_cap(store::WriteTransaction& tx, const BackendSpec& backend, std::string_view what,
@@ -190,7 +212,10 @@ Result<void> count_against_cap(store::WriteTransaction& tx, const BackendSpec& b
   if (!cap) return {};
   const auto name = cap_counter_name(backend.name.str(), what, now);
   HOMEPORT_TRY(auto counter, store::get<store::CounterRecord>(tx, name));
-  if (!counter) counter = store::CounterRecord{.name = name};
+  if (!counter) {
+    HOMEPORT_CHECK(forget_earlier_days(tx, backend.name.str(), what, now));
+    counter = store::CounterRecord{.name = name};
+  }
   if (counter->value > *cap || amount > *cap - counter->value) {
     return Error{
         .code = Errc::out_of_capacity,
