@@ -87,7 +87,7 @@ class Answer:
         self.headers = dict((k.lower(), v) for k, v in response.getheaders())
         raw = response.read()
         self.text = raw.decode("utf-8", "replace")
-        self.body = json.loads(raw) if "json" in self.headers.get("content-type", "") else self.text
+        self.body = json.loads(raw) if raw and "json" in self.headers.get("content-type", "") else self.text
 
     def __iter__(self):  # status, body = daemon.call(…)
         return iter((self.status, self.body))
