@@ -49,6 +49,8 @@ class Session {
   [[nodiscard]] bool usable() const { return channel_->usable(); }
   [[nodiscard]] const RpcChannel& channel() const { return *channel_; }
   [[nodiscard]] std::uint32_t read_size() const { return read_size_; }
+  // Learned from the first listing: the server has no READDIRPLUS, so each name costs a LOOKUP.
+  [[nodiscard]] bool lists_names_only() const { return names_only_; }
   // Asks for the root handle again: after a STALE, when the export was moved or made anew.
   Result<void> remount(const OpContext& op);
   // From now on the calls are another user's.
@@ -106,6 +108,7 @@ class Session {
   Entry root_{};
   std::uint32_t read_size_ = 65536;
   std::uint32_t write_size_ = 65536;
+  bool names_only_ = false;  // the server has no READDIRPLUS
 };
 
 }  // namespace homeport::drivers::nfs

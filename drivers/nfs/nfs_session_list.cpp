@@ -1,4 +1,5 @@
-// Directory listings: READDIRPLUS (RFC 1813 section 3.3.17), so that attributes and handles come with the names.
+// Directory listings: READDIRPLUS (RFC 1813 section 3.3.17), so that attributes and handles come with the names. A
+// server may not have it (NFS3ERR_NOTSUPP); there it is READDIR (section 3.3.16) and a LOOKUP for each name.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -47,26 +48,80 @@ struct RawPage {
   bool end = false;
 };
 
-RawPage page_from(const READDIRPLUS3resok& ok, const Position& from) {
+void add_entry(RawPage& page, const entryplus3& at) {
+  auto attributes = attributes_from(at.name_attributes);
+  auto node = node_from(at.name_handle);
+  page.known.push_back(attributes && node && !node->handle.empty());
+  page.entries.push_back({.name = at.name,
+                          .node = std::move(node).value_or(Node{}),
+                          .attributes = attributes.value_or(EntryAttributes{})});
+}
+
+void add_entry(RawPage& page, const entry3& at) {
+  page.known.push_back(false);
+  page.entries.push_back({.name = at.name, .node = {}, .attributes = {}});
+}
+
+// `ok`: READDIR3resok or READDIRPLUS3resok.
+template <class Ok>
+Result<RawPage> page_from(const Ok& ok, const Position& from, const std::string& what) {
+  // A server that cannot go on would be asked for ever, and what is missing taken for gone.
+  if (ok.reply.entries == nullptr && ok.reply.eof == 0) {
+    return Error{.code = Errc::unavailable,
+                 .message = what + ": the server gives no more entries, nor says that it was all"};
+  }
   RawPage page;
   page.end = ok.reply.eof != 0;
   page.next = from;
   std::memcpy(&page.next.verifier, ok.cookieverf, sizeof page.next.verifier);
-  const entryplus3* packed = ok.reply.entries;
+  const auto* packed = ok.reply.entries;
   while (packed != nullptr) {
-    const entryplus3 at = aligned_copy(packed);
+    const auto at = aligned_copy(packed);
     packed = at.nextentry;
     page.next.cookie = at.cookie;
     const std::string_view name = at.name;
-    if (name == "." || name == "..") continue;
-    auto attributes = attributes_from(at.name_attributes);
-    auto node = node_from(at.name_handle);
-    page.known.push_back(attributes && node && !node->handle.empty());
-    page.entries.push_back({.name = std::string(name),
-                            .node = std::move(node).value_or(Node{}),
-                            .attributes = attributes.value_or(EntryAttributes{})});
+    if (name != "." && name != "..") add_entry(page, at);
   }
   return page;
+}
+
+RpcCall readdirplus_call(const Node& dir, const Position& from, const std::string& where, RawPage& into) {
+  const std::string what = "READDIRPLUS in " + where;
+  return {.what = what,
+          .send =
+              [&dir, from](rpc_context* rpc, RpcCallback done, void* state) {
+                READDIRPLUS3args wanted{.dir = to_wire(dir),
+                                        .cookie = from.cookie,
+                                        .cookieverf = {},
+                                        .dircount = kDirectoryBytes,
+                                        .maxcount = kAnswerBytes};
+                std::memcpy(wanted.cookieverf, &from.verifier, sizeof from.verifier);
+                return rpc_nfs3_readdirplus_async(rpc, done, &wanted, state);
+              },
+          .take = [&into, from, what](const void* answer) -> Result<void> {
+            const auto& result = *static_cast<const READDIRPLUS3res*>(answer);
+            if (result.status != NFS3_OK) return nfs_error(result.status, what);
+            HOMEPORT_TRY(into, page_from(result.READDIRPLUS3res_u.resok, from, what));
+            return {};
+          }};
+}
+
+RpcCall readdir_call(const Node& dir, const Position& from, const std::string& where, RawPage& into) {
+  const std::string what = "READDIR in " + where;
+  return {.what = what,
+          .send =
+              [&dir, from](rpc_context* rpc, RpcCallback done, void* state) {
+                READDIR3args wanted{
+                    .dir = to_wire(dir), .cookie = from.cookie, .cookieverf = {}, .count = kDirectoryBytes};
+                std::memcpy(wanted.cookieverf, &from.verifier, sizeof from.verifier);
+                return rpc_nfs3_readdir_async(rpc, done, &wanted, state);
+              },
+          .take = [&into, from, what](const void* answer) -> Result<void> {
+            const auto& result = *static_cast<const READDIR3res*>(answer);
+            if (result.status != NFS3_OK) return nfs_error(result.status, what);
+            HOMEPORT_TRY(into, page_from(result.READDIR3res_u.resok, from, what));
+            return {};
+          }};
 }
 
 }  // namespace
@@ -113,30 +168,8 @@ std::vector<Result<ListPage>> Session::list_once(const OpContext& op, std::span<
     }
     if (requests[i].directory.handle.empty()) continue;
     asked.push_back(i);
-    calls.push_back({.what = "READDIRPLUS in " + export_path_,
-                     .send =
-                         [&requests, i, at = *position](rpc_context* rpc, RpcCallback done, void* state) {
-                           READDIRPLUS3args wanted{.dir = to_wire(requests[i].directory),
-                                                   .cookie = at.cookie,
-                                                   .cookieverf = {},
-                                                   .dircount = kDirectoryBytes,
-                                                   .maxcount = kAnswerBytes};
-                           std::memcpy(wanted.cookieverf, &at.verifier, sizeof at.verifier);
-                           return rpc_nfs3_readdirplus_async(rpc, done, &wanted, state);
-                         },
-                     .take = [&raw, i, at = *position, this](const void* answer) -> Result<void> {
-                       const auto& result = *static_cast<const READDIRPLUS3res*>(answer);
-                       if (result.status != NFS3_OK) return nfs_error(result.status, "READDIRPLUS in " + export_path_);
-                       const auto& ok = result.READDIRPLUS3res_u.resok;
-                       // A server that cannot go on would be asked for ever, and what is missing taken for gone.
-                       if (ok.reply.entries == nullptr && ok.reply.eof == 0) {
-                         return Error{.code = Errc::unavailable,
-                                      .message = "READDIRPLUS in " + export_path_ +
-                                                 ": the server gives no more entries, nor says that it was all"};
-                       }
-                       raw[i] = page_from(ok, at);
-                       return {};
-                     }});
+    const auto call = names_only_ ? readdir_call : readdirplus_call;
+    calls.push_back(call(requests[i].directory, *position, export_path_, raw[i]));
   }
   channel_->run(op, calls);
   for (std::size_t at = 0; at < calls.size(); ++at) {
@@ -158,6 +191,11 @@ std::vector<Result<ListPage>> Session::list_once(const OpContext& op, std::span<
 
 std::vector<Result<ListPage>> Session::list(const OpContext& op, std::span<const ListRequest> requests) {
   auto pages = list_once(op, requests);
+  const auto unsupported = [](const Result<ListPage>& page) { return !page && is_unsupported(page.error()); };
+  if (!names_only_ && std::any_of(pages.begin(), pages.end(), unsupported)) {
+    names_only_ = true;
+    pages = list_once(op, requests);
+  }
   for (std::size_t i = 0; i < pages.size(); ++i) {
     // The directory changed under a server that minds: from its beginning again, a bounded number of times. Entries may
     // then come twice; callers know them by id.

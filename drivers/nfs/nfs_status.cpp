@@ -110,6 +110,9 @@ Error mount_error(int status, const std::string& export_path) {
 bool is_stale(const Error& error) {
   return has_status(error, NFS3ERR_STALE) || has_status(error, NFS3ERR_BADHANDLE);
 }
+bool is_unsupported(const Error& error) {
+  return has_status(error, NFS3ERR_NOTSUPP);
+}
 bool is_bad_cookie(const Error& error) {
   return has_status(error, NFS3ERR_BAD_COOKIE);
 }

@@ -14,6 +14,7 @@ namespace homeport::drivers::nfs {
 
 // The server no longer knows a handle: what it named is gone or stands elsewhere now.
 [[nodiscard]] bool is_stale(const Error& error);
+[[nodiscard]] bool is_unsupported(const Error& error);  // the server does not have this procedure
 // The server answered READDIRPLUS with NFS3ERR_BAD_COOKIE: the directory changed, begin again.
 [[nodiscard]] bool is_bad_cookie(const Error& error);
 // The server refused for want of rights (ACCES or PERM), rather than because the export is read-only.

@@ -270,7 +270,7 @@ void Prober::probe_identity(const std::string& pool, Session& session, const Ent
 }
 
 void Prober::probe_files(const std::string& pool, Session& session, const Entry& folder, const std::string& path) {
-  const std::string name = "pool " + pool + ": write, read, rename, remove";
+  const std::string name = "pool " + pool + ": write, read, rename, list, remove";
   const std::string text = "homeport probe\n";
   const Place draft{.dir = folder.node, .dir_path = path, .name = "draft"};
   const Place final_place{.dir = folder.node, .dir_path = path, .name = "final"};
@@ -281,10 +281,18 @@ void Prober::probe_files(const std::string& pool, Session& session, const Entry&
     HOMEPORT_TRY(const auto back, std::move(session.read_files(op_, files, 4096).front()));
     if (back != text) return Error{.message = "what was read back is not what was written"};
     HOMEPORT_CHECK(session.rename(op_, draft, final_place));
+    HOMEPORT_TRY(const auto listed, session.list(op_, {.directory = folder.node}));
+    if (listed.entries.size() != 1 || listed.entries.front().name != final_place.name) {
+      return Error{.message = "the directory's listing does not show what was just made in it"};
+    }
     return session.remove_one(op_, final_place, false);
   }();
   if (!tried) return fail_management(name, tried.error());
   add(name, CheckStatus::ok, std::to_string(text.size()) + " bytes came back as they were written");
+  if (session.lists_names_only()) {
+    add("pool " + pool + ": listings", CheckStatus::warning,
+        "the server has no READDIRPLUS: listings ask for each name by itself, and take longer");
+  }
 }
 
 // With time of its own: what the checks left over of the caller's may be little.

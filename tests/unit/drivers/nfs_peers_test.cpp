@@ -58,6 +58,21 @@ class NfsPeersTest : public NfsFixture {
     } while (++all.pages < 1000 && from);
     return all;
   }
+  // Both go through listings.
+  void retire_and_purge() {
+    const auto made = through_->create(op(), spec(1));
+    ASSERT_OK(made);
+    put(home(1) / "a/b/c");
+    fs::create_directory_symlink(disk("many"), home(1) / "a/link");
+    ASSERT_OK(through_->retire(op(), made->ref));
+    std::optional<Cursor> cursor;
+    do {
+      const auto step = through_->purge(op(), made->ref, cursor);
+      ASSERT_OK(step);
+      cursor = step->next;
+    } while (cursor);
+    EXPECT_FALSE(fs::exists(trashed(1)));
+  }
 
   std::unique_ptr<NfsProxy> proxy_;
   std::unique_ptr<StorageDriver> through_;
@@ -81,20 +96,30 @@ TEST_F(NfsPeersTest, AListingWithoutAttributesIsCompleted) {
   EXPECT_EQ(unique(*bare), unique(*direct));
   EXPECT_EQ(bare->names.size(), 900U);
   EXPECT_GE(proxy_->lookups - before, 900);  // that is what was needed
-  // Retiring and purging go through listings too.
-  const auto made = through_->create(op(), spec(1));
-  ASSERT_OK(made);
-  put(home(1) / "a/b/c");
-  fs::create_directory_symlink(disk("many"), home(1) / "a/link");
-  ASSERT_OK(through_->retire(op(), made->ref));
-  std::optional<Cursor> cursor;
-  do {
-    const auto step = through_->purge(op(), made->ref, cursor);
-    ASSERT_OK(step);
-    cursor = step->next;
-  } while (cursor);
-  EXPECT_FALSE(fs::exists(trashed(1)));
+  ASSERT_NO_FATAL_FAILURE(retire_and_purge());
   EXPECT_EQ(names_below(disk("many")).size(), 900U);
+}
+
+// RFC 1813 lets a server do without READDIRPLUS, and some do.
+TEST_F(NfsPeersTest, AServerWithoutReaddirplusIsListedAllTheSame) {
+  ASSERT_NO_FATAL_FAILURE(serve_behind_proxy());
+  fill_directory();
+  const auto direct = list_all(*driver_);
+  ASSERT_OK(direct);
+  proxy_->names_only = true;
+  const auto listed = list_all(*through_);
+  ASSERT_OK(listed);
+  EXPECT_GT(listed->pages, 1);
+  EXPECT_EQ(unique(*listed), unique(*direct));
+  EXPECT_EQ(listed->names.size(), 900U);
+  EXPECT_EQ(proxy_->listings, 1);  // asked once
+  ASSERT_NO_FATAL_FAILURE(retire_and_purge());
+  EXPECT_EQ(names_below(disk("many")).size(), 900U);
+  const auto report = through_->probe(op());
+  ASSERT_OK(report);
+  ASSERT_TRUE(report->management_ok);
+  const auto told = [](const ProbeCheck& check) { return check.detail.find("no READDIRPLUS") != std::string::npos; };
+  EXPECT_TRUE(std::any_of(report->checks.begin(), report->checks.end(), told));
 }
 
 // What could not be asked for is not gone: a listing that left it out would be taken for the whole.
@@ -181,7 +206,7 @@ TEST_F(NfsPeersTest, PortsComeFromThePortmapperWhenNoneIsConfigured) {
   EXPECT_TRUE(fs::exists(home(1)));
   const auto report = driver->probe(op());
   ASSERT_OK(report);
-  EXPECT_TRUE(report->management_ok);
+  ASSERT_TRUE(report->management_ok);
 }
 
 TEST_F(NfsPeersTest, APortmapperThatDoesNotKnowTheMountServiceIsNamed) {

@@ -20,6 +20,7 @@ constexpr std::uint32_t kReaddirplus = 17;
 constexpr std::uint32_t kGetPort = 3;
 constexpr std::uint32_t kIoError = 5;
 constexpr std::uint32_t kStale = 70;
+constexpr std::uint32_t kNotSupported = 10004;
 constexpr std::uint32_t kBadCookie = 10003;
 constexpr std::size_t kAttributeBytes = 84;
 
@@ -231,6 +232,7 @@ NfsProxy::Fate NfsProxy::judge(const std::string& record) {
   if (call.program == kNfsProgram && call.procedure == kRead) return one_of(stale_reads) ? Fate::stale : Fate::pass;
   if (call.program != kNfsProgram || call.procedure != kReaddirplus) return Fate::pass;
   ++listings;
+  if (names_only) return Fate::unsupported;
   Reader in(call.arguments);
   in.opaque();
   const bool from_cookie = (static_cast<std::uint64_t>(in.number()) << 32U | in.number()) != 0;
@@ -260,6 +262,7 @@ void NfsProxy::serve(int fd) {
       if (fate == Fate::bare || fate == Fate::empty) *record = without_attributes(*record, fate == Fate::bare);
       if (fate == Fate::bad_cookie) *record = head + number(kBadCookie) + number(0);
       if (fate == Fate::failed) *record = head + number(kIoError) + number(0);
+      if (fate == Fate::unsupported) *record = head + number(kNotSupported) + number(0);
       if (fate == Fate::stale) *record = head + number(kStale) + number(0);
       if (!write_record(fd, *record)) break;
     }
