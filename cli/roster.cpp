@@ -21,8 +21,8 @@ struct Format {
 const Format& roster_format() {
   static const Format format{.what = "a roster",
                              .columns = {"user", "uid", "gid", "class", "quota"},
-                             .needed = {"user", "uid", "gid"},
-                             .hint = "the header names the columns: user,uid,gid and, if wanted, class and quota"};
+                             .needed = {"user"},
+                             .hint = "the header names the columns: user and, if wanted, uid, gid, class and quota"};
   return format;
 }
 const Format& map_format() {
@@ -185,11 +185,15 @@ std::optional<RosterLine> read_line(const Row& row, const std::map<std::string, 
   }
   const bool map = &problems.format() == &map_format();
   const auto id = [&](const char* what) -> std::optional<std::uint32_t> {
-    if (map && field(what).empty()) return 0;
+    if (field(what).empty()) return 0;
     return read_id(field(what), what, row.line, problems);
   };
   const auto uid = id("uid");
   const auto gid = id("gid");
+  if (!map && field("uid").empty() != field("gid").empty()) {
+    problems.add(row.line, "uid and gid go together: name both, or neither");
+    good = false;
+  }
   out.path = field("path");
   if (map && out.path.empty()) {
     problems.add(row.line, "path is empty");
@@ -269,8 +273,9 @@ std::string roster_text(const std::vector<RosterLine>& lines) {
   const bool map = std::ranges::any_of(lines, [](const auto& line) { return !line.path.empty(); });
   std::string out = map ? "user,path,uid,gid,class,quota\n" : "user,uid,gid,class,quota\n";
   for (const auto& line : lines) {
-    out += csv_field(line.user) + "," + (map ? csv_field(line.path) + "," : "") + std::to_string(line.uid) + "," +
-           std::to_string(line.gid) + "," + csv_field(line.klass) + "," + csv_field(line.quota) + "\n";
+    const auto ids = line.uid == 0 ? "," : std::to_string(line.uid) + "," + std::to_string(line.gid);
+    out += csv_field(line.user) + "," + (map ? csv_field(line.path) + "," : "") + ids + "," + csv_field(line.klass) +
+           "," + csv_field(line.quota) + "\n";
   }
   return out;
 }

@@ -1,6 +1,6 @@
 // A roster: who shall have a home. CSV as RFC 4180 writes it, with a header line that names the columns
-// user,uid,gid[,class][,quota] in any order; a byte order mark and either line end are fine. A map of homes that stand
-// already is the same with the columns user,path[,uid][,gid][,class][,quota].
+// user[,uid,gid][,class][,quota] in any order; a byte order mark and either line end are fine. A map of homes that
+// stand already is the same with the columns user,path[,uid][,gid][,class][,quota].
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,11 @@ namespace homeport::cli {
 struct RosterLine {
   std::size_t line = 0;  // where it starts in the file
   std::string user;
-  std::uint32_t uid = 0;
+  std::uint32_t uid = 0;  // 0: left out, for the service to know or to find; in a map, those of the directory
   std::uint32_t gid = 0;
-  std::string klass{};  // empty: the rules decide
-  std::string quota{};  // as written; empty: the class decides
-  // A map's: where the home stands. There uid and gid may be left out (0) and are then those of the directory.
-  std::string path{};
+  std::string klass{};    // empty: the rules decide
+  std::string quota{};    // as written; empty: the class decides
+  std::string path{};     // a map's: where the home stands
   std::string backend{};  // set by whoever imports
 };
 

@@ -66,10 +66,11 @@ Result<Target> home_target(Cli& cli, const HomeOptions& o, const char* verb = nu
 // What belongs to one way of calling and is given with the other is refused, not ignored.
 Result<void> check_ensure(const EnsureOptions& o) {
   const char* hint =
-      "one person: homeport home ensure USER --uid N --gid N; many: homeport home ensure --from roster.csv";
+      "one person: homeport home ensure USER [--uid N --gid N]; many: homeport home ensure --from roster.csv";
   if (o.from.empty()) {
     if (o.user.empty()) return usage("neither a user nor a roster is given", hint);
-    if (!o.uid || !o.gid) return usage("--uid and --gid are needed for one user", hint);
+    if (o.uid.has_value() != o.gid.has_value())
+      return usage("--uid and --gid go together: give both, or neither", hint);
     if (!o.failures.empty()) return usage("--failures goes with --from", hint);
     return {};
   }
@@ -88,7 +89,8 @@ Result<ExitCode> ensure(Cli& cli, const EnsureOptions& o) {
     return ensure_roster(cli, {.file = o.from, .failures = o.failures, .mutation = o.mutation});
   }
   HOMEPORT_TRY(const auto user, user_or_key(o.user));
-  Json body{{"uid", *o.uid}, {"gid", *o.gid}};
+  Json body = Json::object();
+  if (o.uid && o.gid) body.update({{"uid", *o.uid}, {"gid", *o.gid}});
   if (!o.klass.empty()) body["class"] = o.klass;
   if (!o.quota.empty()) {
     HOMEPORT_TRY(const auto quota, Bytes::parse(o.quota));
@@ -237,7 +239,8 @@ void add_ensure(const Noun& noun) {
       {.name = "ensure",
        .description =
            "Make sure that a person has a home: make it, or find that it is there. Can be repeated at will. "
-           "With --from, for everybody in a CSV file with the columns user,uid,gid[,class][,quota]; the file is "
+           "Without --uid and --gid they are those pinned earlier, or what the configured identity sources say. "
+           "With --from, for everybody in a CSV file with the columns user[,uid,gid][,class][,quota]; the file is "
            "checked whole before anything is sent, and giving the command again goes on where it stopped.",
        .example = "homeport home ensure alice --uid 1001 --gid 1001 --quota 20GiB\n"
                   "homeport home ensure --from roster.csv --failures failed.csv",

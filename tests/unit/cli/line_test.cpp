@@ -80,7 +80,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"twoSubjects", {"dataset", "grant", "d", "--everyone", "--group", "g"}, "more than one"},
         Case{"noSubject", {"dataset", "withdraw", "d"}, "nobody is named"},
         Case{"ensureNobody", {"home", "ensure"}, "neither a user nor a roster"},
-        Case{"ensureWithoutIds", {"home", "ensure", "alice"}, "--uid and --gid"},
+        Case{"ensureHalfAnIdentity", {"home", "ensure", "alice", "--uid", "1"}, "--uid and --gid go together"},
         Case{"ensureBoth", {"home", "ensure", "alice", "--from", "x"}, "--from takes"},
         Case{"failuresAlone",
              {"home", "ensure", "alice", "--uid", "1", "--gid", "1", "--failures", "x"},

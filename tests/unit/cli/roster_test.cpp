@@ -35,7 +35,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Good{"blankLines", "user,uid,gid\n\na,1,2\n\n", "a,1,2,,\n"},
                       Good{"quoted", "\"user\",uid,gid\n\"a,b\",\"1\",2\n", "\"a,b\",1,2,,\n"},
                       Good{"doubledQuote", "user,uid,gid\n\"a\"\"b\",1,2\n", "\"a\"\"b\",1,2,,\n"},
-                      Good{"headerOnly", "user,uid,gid\n", ""},
+                      Good{"headerOnly", "user,uid,gid\n", ""}, Good{"namesAlone", "user\na\nb\n", "a,,,,\nb,,,,\n"},
+                      Good{"idsLeftOut", "user,uid,gid\na,,\nb,3,4\n", "a,,,,\nb,3,4,,\n"},
                       Good{"largestId", "user,uid,gid\na,4294967294,0\n", "a,4294967294,0,,\n"},
                       Good{"utf8", "user,uid,gid\njos\xC3\xA9,1,2\n", "jos\xC3\xA9,1,2,,\n"}),
     [](const auto& row) { return row.param.name; });
@@ -72,6 +73,7 @@ INSTANTIATE_TEST_SUITE_P(
             "user,uid,gid\na,1,2\nb,1,2\na,3,4\n",
             {"1 problem;", "line 4: user 'a' stands in line 2 already"}},
         Bad{"root", "user,uid,gid\na,0,0\n", {"line 2: uid 0 is root"}},
+        Bad{"halfAnIdentity", "user,uid,gid\na,1,\nb,,2\n", {"line 2: uid and gid go together", "line 3: uid and gid"}},
         Bad{"negative", "user,uid,gid\na,-1,2\n", {"line 2: uid '-1' is no number"}},
         Bad{"tooLarge", "user,uid,gid\na,1,4294967295\n", {"line 2: gid '4294967295'"}},
         Bad{"blankAround", "user,uid,gid\n a,1,2\n", {"line 2: user"}},
