@@ -3,11 +3,13 @@
 // closed: calls pass. open: calls fail with unavailable and retry_after. half_open: the cool-down is over and one trial
 // call is on its way; its outcome closes or opens again. A failure is unavailable, or a timed_out that lasted (a
 // caller who brought too little time proves nothing). Every other answer of the backend, also not_found, shows that
-// it is there. mount_source always passes: known homes are answered while the backend is away.
+// it is there. mount_source always passes: known homes are answered while the backend is away. So does probe, which is
+// how an admin finds out what is wrong; when it finds the backend well, the breaker closes.
 #pragma once
 
 #include <chrono>
 #include <string>
+#include <type_traits>
 
 #include "drivers/decorators/forwarding_driver.h"
 #include "provisioner/base/guarded.h"
@@ -45,6 +47,7 @@ class BreakerDriver final : public InterposingDriver<BreakerDriver>, public Brea
   template <class Fn>
   std::invoke_result_t<Fn&> around(const OpContext& op, DriverMethod method, Fn fn) {
     if (method == DriverMethod::mount_source) return fn();
+    if constexpr (std::is_same_v<std::invoke_result_t<Fn&>, Result<ProbeReport>>) return probed(fn());
     if (auto wanted = still_wanted(op, clock_, "the call to backend " + backend_); !wanted)
       return std::move(wanted).error();
     auto admitted = admit();
@@ -66,6 +69,11 @@ class BreakerDriver final : public InterposingDriver<BreakerDriver>, public Brea
     std::string last_error{};
   };
   Result<Admission> admit();
+  // A report of failed checks is an answer of ours, not of the backend: it proves nothing.
+  Result<ProbeReport> probed(Result<ProbeReport> report) {
+    if (report && report->management_ok) settle(Admission::normal, nullptr, clock_.mono());
+    return report;
+  }
   void settle(Admission admission, const Error* error, MonoTime started);
   [[nodiscard]] Outcome judge(const Error* error, MonoTime started) const;
   void log_change(BreakerState to, const std::string& why) const;

@@ -181,6 +181,33 @@ TEST_F(Breaking, MountSourcePasses) {
   EXPECT_OK(driver.mount_source(op(), made.value().ref, {}));
 }
 
+TEST_F(Breaking, AProbePassesAndClosesWhenAllIsWell) {
+  open();
+  plan->add(DriverMethod::probe, {.error = down()});
+  EXPECT_ERRC(driver.probe(op()), Errc::unavailable);
+  EXPECT_EQ(driver.breaker().state, BreakerState::open);
+  EXPECT_EQ(driver.breaker().failures, 3);
+  EXPECT_OK(driver.probe(op()));
+  EXPECT_EQ(driver.breaker().state, BreakerState::closed);
+}
+
+// Its server is down, and its report says so.
+class DownDriver final : public ForwardingDriver {
+ public:
+  using ForwardingDriver::ForwardingDriver;
+  Result<ProbeReport> probe(const OpContext&) override { return ProbeReport{}; }
+};
+
+TEST_F(Breaking, AReportOfFailedChecksClosesNothing) {
+  BreakerDriver of_down{std::make_unique<DownDriver>(faulty()), clock, policy, "nas1"};
+  plan->add(DriverMethod::find, {.error = down()}, 3);
+  for (int i = 0; i < 3; ++i) EXPECT_ERRC(of_down.find(op(), by_name(1)), Errc::unavailable);
+  const auto report = of_down.probe(op());
+  ASSERT_OK(report);
+  EXPECT_FALSE(report->management_ok);
+  EXPECT_EQ(of_down.breaker().state, BreakerState::open);
+}
+
 // --- Limit ---------------------------------------------------------------------------------------------------------
 
 // Holds every find until it is let go.
