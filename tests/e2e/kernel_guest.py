@@ -1,10 +1,14 @@
-"""A Debian kernel in qemu, with the tools a Debian user mounts with. Nothing of it is installed: the kernel is unpacked
-below build/guest-kernel at first use (27 MB over the network) and stays there.
+"""A Debian kernel in qemu, with the tools a Debian user mounts with. Nothing of it is installed: the kernel, and the
+tools of its NFS server, are unpacked below build/guest at first use (27 MB over the network) and stay there.
 
     steps = kernel_guest.run(directory, files={"etc/fstab": text}, steps=[Step("mount", "/usr/bin/mount /srv/x")])
     steps["mount"].code, steps["mount"].output
 
-HOMEPORT_GUEST_KERNEL names another folder that has boot/vmlinuz-VERSION and lib/modules/VERSION; "/" is this machine.
+    server = kernel_guest.NfsServer(directory, {"/homes": "rw,no_root_squash"})
+    server.port, server.mount_port, server.shell("ls -l /homes")
+
+HOMEPORT_GUEST_KERNEL names another folder that has boot/vmlinuz-VERSION, lib/modules/VERSION and, for the server, what
+nfs-kernel-server has; "/" is this machine.
 """
 import dataclasses
 import glob
@@ -13,25 +17,32 @@ import platform
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import tempfile
+import threading
 import unittest
+
+import support
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HOST = "10.0.2.2"  # the host's loopback, as a guest of qemu's user network sees it
 BOOT_LIMIT = 180  # seconds until qemu is ended; a boot takes 5 to 20
+SERVE_LIMIT = 600  # likewise, of a server
 STEP_LIMIT = 30  # a mount that is refused a connection would try again for two minutes
 
 MODULES = ("virtio_pci", "virtio_net", "nfs", "nfsv3", "nfsv4")
 # The real ones, with their libraries; version 3 with locks starts rpc.statd by start-statd.
 PROGRAMS = ("/usr/bin/mount", "/usr/bin/umount", "/usr/sbin/mount.nfs", "/usr/bin/setpriv", "/usr/bin/flock",
             "/usr/sbin/rpcbind", "/usr/sbin/rpc.statd")
+SERVER_MODULES = ("virtio_pci", "virtio_net", "nfsd")
+SERVER_PROGRAMS = ("/usr/sbin/rpcbind", "/usr/sbin/exportfs", "/usr/sbin/rpc.mountd", "/usr/sbin/rpc.nfsd")
 SCRIPTS = ("/usr/sbin/start-statd",)
 SETTINGS = ("/etc/netconfig",)
 APT = ("-q", "-o", "APT::Sandbox::User=root", "-o", "Debug::NoLocking=true")
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-INIT = """\
+START = """\
 #!/bin/sh
 export PATH=/sbin:/usr/sbin:/bin:/usr/bin
 mount -t devtmpfs dev /dev
@@ -44,6 +55,9 @@ ip link set lo up
 ip link set eth0 up
 ip address add 10.0.2.15/24 dev eth0
 ip route add default via 10.0.2.2
+"""
+
+INIT = START + """\
 step() {{
   echo "@BEGIN $1" >&3
   timeout -s KILL {limit} sh -c "$2" >&3 2>&1 </dev/null
@@ -53,6 +67,25 @@ step() {{
 echo @DONE >&3
 sync
 poweroff -f
+"""
+
+
+# Every export is a filesystem of its own, in memory. The line after a command's output tells that it is over.
+SERVE = START + """\
+i=0
+for directory in {directories}; do
+  i=$((i + 1))
+  mkdir -p $directory
+  mount -t tmpfs -o mode=755 export $directory
+done
+mount -t nfsd nfsd /proc/fs/nfsd
+stty -F /dev/ttyS1 raw -echo
+rpcbind && exportfs -a && rpc.mountd --port 20048 && rpc.nfsd 8 || poweroff -f
+echo @READY >&3
+while read -r command; do
+  sh -c "$command" 2>&1 </dev/null
+  echo "@END $?"
+done </dev/ttyS1 >/dev/ttyS1
 """
 
 
@@ -85,12 +118,14 @@ def require():
         find(program)
     folder = kernel_folder()
     version_in(folder)
+    for path in SERVER_PROGRAMS:
+        program_file(path)
     return folder
 
 
 def kernel_folder():
     given = os.environ.get("HOMEPORT_GUEST_KERNEL")
-    folder = given or os.path.join(ROOT, "build", "guest-kernel")
+    folder = given or os.path.join(ROOT, "build", "guest")
     if not given and not os.path.isdir(folder):
         try:
             unpack_kernel(folder)
@@ -109,7 +144,7 @@ def packages_to_unpack():
 def unpack_kernel(folder):
     """Needs no root, and changes nothing of what apt knows: where its lists are old or gone, own ones are fetched."""
     os.makedirs(os.path.dirname(folder), exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=os.path.dirname(folder), prefix="guest-kernel-") as scratch:
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(folder), prefix="guest-") as scratch:
         own = ["-o", f"Dir::State::lists={scratch}/lists", "-o", f"Dir::Cache={scratch}/cache"]
         try:
             download(scratch, ["-o", f"Dir::Cache={scratch}/cache"])
@@ -153,10 +188,17 @@ def copy_into(tree, path, real=None):
     shutil.copy2(real or path, to)  # follows links
 
 
-def add_programs(tree):
-    for path in PROGRAMS:
-        copy_into(tree, path, find(os.path.basename(path)))
-        for library in re.findall(r"(/\S+)(?= \(0x)", quiet("ldd", path)):
+def program_file(path):
+    """As it was unpacked, or this machine's."""
+    unpacked = os.path.join(kernel_folder(), path.lstrip("/"))
+    return unpacked if os.path.exists(unpacked) else find(os.path.basename(path))
+
+
+def add_programs(tree, programs):
+    for path in programs:
+        file = program_file(path)
+        copy_into(tree, path, file)
+        for library in re.findall(r"(/\S+)(?= \(0x)", quiet("ldd", file)):
             copy_into(tree, library)
     for path in SCRIPTS + SETTINGS:
         copy_into(tree, path)
@@ -169,9 +211,9 @@ def add_programs(tree):
     os.symlink("../bin/busybox", tree + "/sbin/modprobe")  # where the kernel looks for it
 
 
-def add_modules(tree, folder):
+def add_modules(tree, folder, modules):
     version = version_in(folder)
-    for module in MODULES:
+    for module in modules:
         for line in quiet(find("modprobe"), "-d", folder, "-S", version, "--show-depends", module).splitlines():
             if line.startswith("insmod "):
                 path = line[len("insmod "):].strip()
@@ -182,22 +224,22 @@ def add_modules(tree, folder):
     return os.path.join(folder, "boot", "vmlinuz-" + version)
 
 
-def build(directory, files, steps):
-    """(kernel, initramfs)."""
+def build(directory, files, modules=MODULES, programs=PROGRAMS):
+    """(kernel, initramfs). files: by name, "init" among them."""
     tree = os.path.join(directory, "tree")
-    for name in ("dev", "proc", "sys", "run", "tmp", "etc", "var/lib/nfs/sm", "var/lib/nfs/sm.bak"):
+    for name in ("dev", "proc", "sys", "run", "tmp", "etc", "var/lib/nfs/sm", "var/lib/nfs/sm.bak",
+                 "var/lib/nfs/v4recovery"):
         os.makedirs(os.path.join(tree, name))
     for name in ("bin", "sbin", "lib", "lib64"):  # as Debian has it
         os.makedirs(os.path.join(tree, "usr", name))
         os.symlink("usr/" + name, os.path.join(tree, name))
-    add_programs(tree)
-    kernel = add_modules(tree, require())
+    add_programs(tree, programs)
+    kernel = add_modules(tree, require(), modules)
     texts = {"etc/passwd": "root:x:0:0::/:/bin/sh\n_rpc:x:100:65534::/run/rpcbind:/bin/false\n",
              "etc/group": "root:x:0:\nnogroup:x:65534:\n", "etc/hosts": "127.0.0.1 localhost\n",
              "etc/protocols": "tcp 6 TCP\nudp 17 UDP\n",
-             "etc/services": "sunrpc 111/tcp portmapper\nsunrpc 111/udp portmapper\n",
-             "init": INIT.format(modules=" ".join(MODULES), limit=STEP_LIMIT),
-             "steps": "".join(f"step {s.name} {shlex.quote(s.command)}\n" for s in steps), **files}
+             "etc/services": "sunrpc 111/tcp portmapper\nsunrpc 111/udp portmapper\nnfs 2049/tcp\nnfs 2049/udp\n",
+             **files}
     for name, text in texts.items():
         with open(os.path.join(tree, name), "w", encoding="utf-8") as f:
             f.write(text)
@@ -210,13 +252,18 @@ def build(directory, files, steps):
     return kernel, image
 
 
+def qemu_command(limit, kernel, image, console, results, forwards=""):
+    """coreutils' timeout ends qemu even when this process is gone."""
+    return [find("timeout"), "-k", "5", str(limit), find("qemu-system-x86_64"), "-accel", "tcg", "-m", "512",
+            "-nodefaults", "-display", "none", "-vga", "none", "-no-reboot", "-serial", console, "-serial", results,
+            "-kernel", kernel, "-initrd", image, "-append", "console=ttyS0 quiet panic=-1 no_timer_check",
+            "-netdev", "user,id=n0" + forwards, "-device", "virtio-net-pci,netdev=n0,romfile="]
+
+
 def boot(directory, kernel, image):
-    """What the guest wrote: (results, console). coreutils' timeout ends qemu even when this process is gone."""
+    """What the guest wrote: (results, console)."""
     paths = [os.path.join(directory, name) for name in ("console", "results", "qemu")]
-    command = [find("timeout"), "-k", "5", str(BOOT_LIMIT), find("qemu-system-x86_64"), "-accel", "tcg", "-m", "512",
-               "-nodefaults", "-display", "none", "-vga", "none", "-no-reboot", "-serial", f"file:{paths[0]}", "-serial",
-               f"file:{paths[1]}", "-kernel", kernel, "-initrd", image, "-append", "console=ttyS0 quiet panic=-1 no_timer_check",
-               "-netdev", "user,id=n0", "-device", "virtio-net-pci,netdev=n0,romfile="]
+    command = qemu_command(BOOT_LIMIT, kernel, image, f"file:{paths[0]}", f"file:{paths[1]}")
     with open(paths[2], "wb") as said:
         qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         try:
@@ -235,7 +282,9 @@ def boot(directory, kernel, image):
 def run(directory, files, steps):
     """Boots once, does the steps in order, gives {name: Step}. A step that fails is for the caller to judge."""
     os.makedirs(directory)
-    kernel, image = build(directory, files, steps)
+    scripts = {"init": INIT.format(modules=" ".join(MODULES), limit=STEP_LIMIT),
+               "steps": "".join(f"step {s.name} {shlex.quote(s.command)}\n" for s in steps)}
+    kernel, image = build(directory, {**scripts, **files})
     results, console = boot(directory, kernel, image)
     if "@BEGIN" not in results:
         # It never came as far as its first step: an emulated machine on a busy one can miss its own timer while it
@@ -251,3 +300,78 @@ def run(directory, files, steps):
     for step in steps:
         done[step.name].command = step.command
     return done
+
+
+class NfsServer:
+    """The kernel's own NFS server in a guest. exports: options of exports(5) by path, besides fsid and insecure (the
+    guest's network hides our low ports). close() ends it; nothing of it stays."""
+
+    def __init__(self, directory, exports):
+        os.makedirs(directory)
+        self.port, self.mount_port, control = support.free_port(), support.free_port(), support.free_port()
+        lines = [f"{path} *({options},insecure,no_subtree_check,fsid={i + 1})\n"
+                 for i, (path, options) in enumerate(exports.items())]
+        files = {"init": SERVE.format(modules=" ".join(SERVER_MODULES), directories=" ".join(exports)),
+                 "etc/exports": "".join(lines), "var/lib/nfs/etab": "", "var/lib/nfs/rmtab": ""}
+        kernel, image = build(directory, files, SERVER_MODULES, SERVER_PROGRAMS)
+        forwards = "".join(f",hostfwd=tcp:127.0.0.1:{ours}-:{theirs}"
+                           for ours, theirs in ((self.port, 2049), (self.mount_port, 20048)))
+        self.console = os.path.join(directory, "console")
+        command = qemu_command(SERVE_LIMIT, kernel, image, f"file:{self.console}",
+                               f"tcp:127.0.0.1:{control},server=on,wait=on", forwards)
+        self._lock = threading.Lock()
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        try:
+            self._connect(control)
+            self._wait_for("@READY", BOOT_LIMIT)
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self, port):
+        def connected():
+            if self.process.poll() is not None:
+                raise AssertionError(f"qemu ended with {self.process.returncode}")
+            try:
+                self._socket = socket.create_connection(("127.0.0.1", port), BOOT_LIMIT)
+            except OSError:
+                return False
+            return True
+        support.wait_until(connected, "qemu listens")
+        self._lines = self._socket.makefile("rw", encoding="utf-8", newline="\n")
+
+    def _wait_for(self, start, limit):
+        """The lines before the one that starts so, and that one."""
+        self._socket.settimeout(limit)
+        before = []
+        while True:
+            try:
+                line = self._lines.readline()
+            except OSError as error:
+                raise AssertionError(f"the guest says nothing: {error}; before that:\n{''.join(before)}") from error
+            if not line:
+                with open(self.console, encoding="utf-8", errors="replace") as f:
+                    raise AssertionError(f"the guest ended; on its console:\n{f.read()[-3000:]}")
+            line = line.replace("\r", "")
+            if line.startswith(start):
+                return "".join(before), line.rstrip("\n")
+            before.append(line)
+
+    def shell(self, command):
+        """What it prints, standard error too; for busybox sh, one line. AssertionError when it fails."""
+        with self._lock:
+            self._lines.write(command + "\n")
+            self._lines.flush()
+            output, end = self._wait_for("@END ", STEP_LIMIT)
+        if end != "@END 0":
+            raise AssertionError(f"{command}: {end}\n{output}")
+        return output
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+        for name in ("_lines", "_socket"):
+            if hasattr(self, name):
+                getattr(self, name).close()
