@@ -10,6 +10,7 @@ tools of its NFS server, are unpacked below build/guest at first use (27 MB over
 HOMEPORT_GUEST_KERNEL names another folder that has boot/vmlinuz-VERSION, lib/modules/VERSION and, for the server, what
 nfs-kernel-server has; "/" is this machine.
 """
+import atexit
 import dataclasses
 import glob
 import os
@@ -322,6 +323,7 @@ class NfsServer:
         self._lock = threading.Lock()
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
+        atexit.register(self.close)  # an interrupted run has no tearDownClass
         try:
             self._connect(control)
             self._wait_for("@READY", BOOT_LIMIT)
