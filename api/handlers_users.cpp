@@ -103,7 +103,12 @@ void merge_user(const CallPtr& call) {
                  call->api.core().renames().merge(call->caller(), call->realm, call->request.param("user"), wanted.into,
                                                   wanted.other_home));
     auto answer = user_json(merged.user, call->api.catalog());
-    answer["operation"] = merged.retiring && merged.retiring->operation ? json(*merged.retiring->operation) : json();
+    auto operations = json::array();
+    for (const auto& retiring : merged.retiring) {
+      if (retiring.operation) operations.push_back(*retiring.operation);
+    }
+    answer["operation"] = operations.empty() ? json() : operations.front();
+    answer["operations"] = std::move(operations);
     call->reply_json(200, answer);
     return {};
   });

@@ -119,14 +119,16 @@ void add_user_commands(const Noun& noun) {
   const auto merging = add_verb<MergeOptions>(
       noun,
       {.name = "merge",
-       .description = "Say that two names are one person. Both lead to INTO from now on. The home of USER is retired "
-                      "(its data is kept), or mounted beside the other at /merged/USER. Nothing is copied.",
+       .description =
+           "Say that two names are one person. Both lead to INTO from now on, and so does whoever was merged "
+           "into USER before. The homes of USER are retired (their data is kept), or mounted beside the "
+           "other at /merged/USER (a named server's at /merged/USER+SERVER). Nothing is copied.",
        .example = "homeport user merge asmith alice --home retire",
        .takes_realm = true},
       merge);
   add(merging.app, "user", merging.options.user, "USER", "name or key of the person who is given up")->required();
   add(merging.app, "into", merging.options.into, "INTO", "name or key of the person who is left")->required();
-  merging.app->add_option("--home", merging.options.home, "what becomes of USER's home: retire, or beside")
+  merging.app->add_option("--home", merging.options.home, "what becomes of USER's homes: retire, or beside")
       ->type_name("WHAT")
       ->check(CLI::IsMember({"retire", "beside"}))
       ->required();

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "provisioner/base/log.h"
+#include "provisioner/core/catalog_parts.h"
 
 namespace homeport::core {
 
@@ -33,30 +34,6 @@ policies::RuleFacts facts_of(const RuleSpec& rule) {
   return facts;
 }
 
-// Few texts in order, nearly always one: there is such a list for every person, and a tree of one costs four times
-// that.
-class ShortList {
- public:
-  void insert(const std::string& text) {
-    const auto at = std::lower_bound(texts_.begin(), texts_.end(), text);
-    if (at == texts_.end() || *at != text) texts_.insert(at, text);
-  }
-  void erase(const std::string& text) { std::erase(texts_, text); }
-  [[nodiscard]] bool empty() const { return texts_.empty(); }
-  [[nodiscard]] auto begin() const { return texts_.begin(); }
-  [[nodiscard]] auto end() const { return texts_.end(); }
-
- private:
-  std::vector<std::string> texts_;
-};
-
-struct PersonEntry {
-  UserPtr record{};              // null: names came before the person, or outlived them
-  ShortList names{};             // REALM/NAME
-  ShortList former_names{};      // likewise
-  std::uint64_t generation = 0;  // changes seen
-};
-
 }  // namespace
 
 struct Catalog::Image {
@@ -65,7 +42,8 @@ struct Catalog::Image {
   TextMap<std::string> users_by_name;  // REALM/NAME -> key
   TextMap<ShortList> skeletons;        // REALM/SKELETON -> REALM/NAME
   std::map<std::string, SpacePtr, std::less<>> spaces;
-  TextMap<SpacePtr> labels;  // of live spaces
+  TextMap<SpacePtr> labels;                    // of live spaces
+  std::map<std::string, UserPtr> merged_away;  // another one's second name; by key
   // BACKEND:/PATH/ of live spaces. The slash at the end keeps what is below a path next to it in order.
   std::map<std::string, std::string, std::less<>> places;
   TextMap<std::string> open_operations;  // space -> operation
@@ -96,6 +74,8 @@ struct Catalog::Image {
     if (entry.record && entry.record->uid) forget(users_by_uid, uid_key(*entry.record), key);
     entry.record = record ? std::make_shared<const store::UserRecord>(*record) : nullptr;
     if (record && record->uid) users_by_uid[uid_key(*record)].insert(key);
+    merged_away.erase(key);
+    if (record && record->merged_into) merged_away[key] = entry.record;
   }
 
   void set_alias(const std::string& key, const std::optional<store::AliasRecord>& record) {
@@ -131,11 +111,11 @@ struct Catalog::Image {
       if (label != labels.end() && label->second->key == key) labels.erase(label);
       const auto place = places.find(place_of(*old->second));
       if (place != places.end() && place->second == key) places.erase(place);
-      if (!old->second->owner.empty()) ++people[old->second->owner].generation;
+      if (!old->second->owner.empty()) people[old->second->owner].change(key, false);
       spaces.erase(old);
     }
     if (!record) return;
-    if (!record->owner.empty()) ++people[record->owner].generation;
+    if (!record->owner.empty()) people[record->owner].change(key, true);
     auto space = std::make_shared<const store::SpaceRecord>(*record);
     if (auto label = space->label(); !label.empty()) {
       labels[std::move(label)] = space;
@@ -393,6 +373,11 @@ SpacePtr Catalog::space_around(std::string_view backend, const AbsolutePath& pat
   return nullptr;
 }
 
+std::vector<UserPtr> Catalog::merged_people() const {
+  const std::shared_lock lock(mutex_);
+  return values_of(image_->merged_away);
+}
+
 std::optional<std::string> Catalog::user_with_uid(std::string_view realm, std::uint32_t uid) const {
   const std::string key = std::string(realm) + "/" + std::to_string(uid);
   const std::shared_lock lock(mutex_);
@@ -410,6 +395,19 @@ SpacePtr Catalog::space_by_label(std::string_view label) const {
   const std::shared_lock lock(mutex_);
   const auto at = image_->labels.find(label);
   return at == image_->labels.end() ? nullptr : at->second;
+}
+
+std::vector<SpacePtr> Catalog::homes_of(std::string_view user_key) const {
+  std::vector<SpacePtr> out;
+  const std::shared_lock lock(mutex_);
+  const auto person = image_->people.find(user_key);
+  if (person == image_->people.end()) return out;
+  for (const auto& key : person->second.spaces) {
+    const auto& space = image_->spaces.at(key);
+    if (space->kind == SpaceKind::home && !space->label().empty()) out.push_back(space);
+  }
+  std::sort(out.begin(), out.end(), [](const SpacePtr& a, const SpacePtr& b) { return a->name < b->name; });
+  return out;
 }
 
 std::vector<SpacePtr> Catalog::spaces(bool all) const {

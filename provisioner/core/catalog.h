@@ -44,6 +44,8 @@ class Catalog {
   [[nodiscard]] std::vector<UserPtr> users() const;                                  // by key
   // Somebody else whose name looks the same (see name_skeleton); empty: nobody.
   [[nodiscard]] std::string similar_name(std::string_view realm, std::string_view name) const;
+  // Who was merged into somebody else; by key.
+  [[nodiscard]] std::vector<UserPtr> merged_people() const;
   [[nodiscard]] std::optional<std::string> user_with_uid(std::string_view realm, std::uint32_t uid) const;
 
   [[nodiscard]] SpacePtr space(std::string_view key) const;
@@ -52,6 +54,9 @@ class Catalog {
   [[nodiscard]] SpacePtr home(std::string_view realm, std::string_view user_key, std::string_view name = {}) const {
     return space_by_label(store::home_label(realm, user_key, name));
   }
+  // Every home somebody has, in the order of their names: the one for all servers first, then those of named servers
+  // and those that came by merges.
+  [[nodiscard]] std::vector<SpacePtr> homes_of(std::string_view user_key) const;
   // In key order; spaces that are purged, failed or released only with `all`.
   [[nodiscard]] std::vector<SpacePtr> spaces(bool all = false) const;
   // Did we make something in this pool that is not purged? Cheap where the answer is yes.

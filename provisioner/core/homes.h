@@ -80,6 +80,8 @@ class Homes {
   Result<SpaceOutcome> resize(const Caller& caller, const std::string& space, const Resize& request);
   // Refused while a session mounts it, unless forced.
   Result<SpaceOutcome> retire(const Caller& caller, const std::string& space, bool force = false);
+  // What retire() would refuse now; changes nothing.
+  [[nodiscard]] Result<void> may_retire(const std::string& space);
   // Forgets the space and touches nothing on the backend. For what Homeport made itself it must be forced: the next
   // login would make a new, empty home beside the old one.
   Result<SpaceOutcome> release(const Caller& caller, const std::string& space, bool force = false);

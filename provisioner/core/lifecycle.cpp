@@ -1,5 +1,6 @@
 // Homes, second part: the life of a space after it was made.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "provisioner/base/fault_point.h"
@@ -45,8 +46,12 @@ Result<void> check_resize(const Catalog& catalog, const SpaceRecord& space, cons
 Result<void> check_no_sessions(store::ReadTransaction& tx, const Catalog& catalog, const SpaceRecord& space,
                                WallTime now) {
   std::vector<store::DamagedRow> damaged;
-  HOMEPORT_TRY(const auto sessions,
-               store::list<store::SessionRecord>(tx, {.column = "user", .value = space.owner}, damaged));
+  HOMEPORT_TRY(auto sessions, store::list<store::SessionRecord>(tx, {.column = "user", .value = space.owner}, damaged));
+  // A home that came by a merge may still be mounted by who had it before.
+  for (const auto& before : merged_into(catalog, space.owner)) {
+    HOMEPORT_TRY(auto more, store::list<store::SessionRecord>(tx, {.column = "user", .value = before}, damaged));
+    std::move(more.begin(), more.end(), std::back_inserter(sessions));
+  }
   if (!damaged.empty()) {
     return Error{.code = Errc::failed_precondition,
                  .message = "whether " + space_words(space, catalog) +
@@ -208,6 +213,12 @@ Result<SpaceOutcome> Homes::retire(const Caller& caller, const std::string& key,
                                 .message = "a dataset is never deleted by us",
                                 .hint = "`homeport dataset release " + space.name + "` forgets it and touches nothing"};
                  }});
+}
+
+Result<void> Homes::may_retire(const std::string& key) {
+  HOMEPORT_TRY(const auto space, resolve("", key));
+  HOMEPORT_CHECK(may_change(p_.catalog, space, Verb::retire));
+  return check_in_use(key);
 }
 
 Result<SpaceOutcome> Homes::release(const Caller& caller, const std::string& key, bool force) {

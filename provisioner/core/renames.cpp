@@ -1,5 +1,6 @@
 #include "provisioner/core/renames.h"
 
+#include <set>
 #include <utility>
 
 #include "provisioner/base/fault_point.h"
@@ -114,6 +115,8 @@ Error not_beside(const SpaceRecord& home, const UserRecord& into, const std::str
 
 Result<void> check_beside(const Catalog& catalog, const SpaceRecord& home, const UserRecord& into) {
   const auto words = space_words(home, catalog);
+  // In the trash it stays, and comes back beside; but it cannot be all that "beside" was asked for.
+  if (home.state == SpaceState::retired && !home.name.empty()) return {};
   if (home.state != SpaceState::ready) {
     return Error{.code = Errc::failed_precondition,
                  .message = words + " is " + std::string(store::space_state_name(home.state)),
@@ -122,6 +125,50 @@ Result<void> check_beside(const Catalog& catalog, const SpaceRecord& home, const
   const auto target = catalog.home(into.realm, into.key);
   const auto uid = target ? std::optional(target->uid) : into.uid;
   return uid == home.uid ? Result<void>{} : not_beside(home, into, words);
+}
+
+// What the home is called where it is one of several that came by merges.
+std::string merged_name(const SpaceRecord& home, const std::string& name, const std::set<std::string>& taken) {
+  std::string wanted = home.name;
+  if (!wanted.starts_with(kMergedPrefix)) {
+    wanted = std::string(kMergedPrefix) + name;
+    if (!home.name.empty()) wanted.append("/").append(home.name);
+  }
+  return taken.contains(wanted) ? std::string(kMergedPrefix) + home.key : wanted;
+}
+
+Result<void> move_homes(store::WriteTransaction& tx, const std::string& from, const std::string& to,
+                        const std::string& name) {
+  HOMEPORT_TRY(const auto present, store::list<SpaceRecord>(tx, {.column = "owner", .value = to}));
+  std::set<std::string> taken;
+  for (const auto& space : present) {
+    if (!space.label().empty()) taken.insert(space.name);
+  }
+  HOMEPORT_TRY(auto homes, store::list<SpaceRecord>(tx, {.column = "owner", .value = from}));
+  for (auto& home : homes) {
+    if (home.kind != SpaceKind::home || home.label().empty()) continue;
+    HOMEPORT_TRY(const bool busy, work_is_open(tx, home.key));
+    if (busy || (home.state != SpaceState::ready && home.state != SpaceState::retired)) {
+      return Error{.code = Errc::conflict,
+                   .message = "work is open on a home (" + home.key + "), or it was changed meanwhile",
+                   .hint = "`homeport operation list` shows it; ask again when it is done"};
+    }
+    home.owner = to;
+    home.name = merged_name(home, name, taken);
+    taken.insert(home.name);
+    HOMEPORT_CHECK(store::put(tx, home));
+  }
+  return {};
+}
+
+Result<void> move_names(store::WriteTransaction& tx, const std::string& from, const std::string& to, WallTime now) {
+  HOMEPORT_TRY(auto aliases, store::list<AliasRecord>(tx, {.column = "user", .value = from}));
+  for (auto& alias : aliases) {
+    alias.user = to;
+    if (!alias.former_since) alias.former_since = now;
+    HOMEPORT_CHECK(store::put(tx, alias));
+  }
+  return {};
 }
 
 }  // namespace
@@ -152,10 +199,15 @@ Result<UserRecord> Renames::rename(const Caller& caller, std::string_view realm,
   return changed;
 }
 
-Result<Renames::Merged> Renames::merge(const Caller& caller, std::string_view realm, std::string_view user,
-                                       std::string_view into, OtherHome other_home) {
-  HOMEPORT_TRY(const auto from, person(p_.catalog, realm, user));
-  HOMEPORT_TRY(const auto survivor, person(p_.catalog, realm, into));
+struct Renames::Pair {
+  UserPtr from;
+  UserPtr survivor;
+  std::vector<std::string> carried;  // keys of those who were merged into `from`
+};
+
+Result<Renames::Pair> Renames::pair_of(std::string_view realm, std::string_view user, std::string_view into) const {
+  HOMEPORT_TRY(auto from, person(p_.catalog, realm, user));
+  HOMEPORT_TRY(auto survivor, person(p_.catalog, realm, into));
   if (from->key == survivor->key) {
     return Error{.code = Errc::failed_precondition,
                  .message = printable(user, 60) + " and " + printable(into, 60) + " are one person already",
@@ -166,48 +218,97 @@ Result<Renames::Merged> Renames::merge(const Caller& caller, std::string_view re
   if (from->realm != survivor->realm) {
     return Error{.code = Errc::invalid_argument, .message = "the two are of different realms", .pointer = "/into"};
   }
-  const auto home = p_.catalog.home(from->realm, from->key);
-  std::optional<SpaceOutcome> retiring;
-  if (home && other_home == OtherHome::beside) HOMEPORT_CHECK(check_beside(p_.catalog, *home, *survivor));
-  // Before the names move: a refusal (it is in use, its rights do not allow it) then leaves two people as they were.
-  if (home && other_home == OtherHome::retire && home->state != SpaceState::retired) {
-    HOMEPORT_TRY(retiring, homes_.retire(caller, home->key));
+  auto carried = merged_into(p_.catalog, from->key);
+  return Pair{.from = std::move(from), .survivor = std::move(survivor), .carried = std::move(carried)};
+}
+
+// Before the names move: a refusal (one is in use, its rights do not allow it) then leaves two people as they were.
+Result<std::vector<SpaceOutcome>> Renames::retire_all(const Caller& caller, const std::vector<SpacePtr>& homes) {
+  for (const auto& home : homes) {
+    if (home->state == SpaceState::ready) HOMEPORT_CHECK(homes_.may_retire(home->key));
   }
-  Merged merged{.user = *survivor, .retiring = std::move(retiring)};
-  const auto names = p_.catalog.names_of(from->key);
-  const auto name = !UserKey::parse(user) ? std::string(user) : names.empty() ? from->key : names.front();
+  std::vector<SpaceOutcome> out;
+  for (const auto& home : homes) {
+    if (home->state == SpaceState::retired) continue;
+    auto retiring = homes_.retire(caller, home->key);
+    if (!retiring && out.empty()) return std::move(retiring).error();
+    if (!retiring) {
+      auto error = std::move(retiring).error();
+      error.message += " (" + std::to_string(out.size()) + " of the homes are being retired already)";
+      error.hint += "; ask again to go on, or bring them back with `homeport home undelete`";
+      return error;
+    }
+    out.push_back(std::move(retiring).value());
+  }
+  return out;
+}
+
+Result<UserRecord> Renames::write_merge(const Caller& caller, const Pair& pair, const std::string& name, bool beside) {
+  const auto& [from, survivor, carried] = pair;
+  UserRecord left = *survivor;
   HOMEPORT_CHECK(p_.store.write("merge", [&](store::WriteTransaction& tx) -> Result<void> {
     HOMEPORT_TRY(auto old, read_user(tx, from->key));
-    HOMEPORT_TRY(merged.user, read_user(tx, survivor->key));
+    HOMEPORT_TRY(left, read_user(tx, survivor->key));
     HOMEPORT_CHECK(check_not_merged(old));
-    HOMEPORT_CHECK(check_not_merged(merged.user));
-    HOMEPORT_TRY(auto aliases, store::list<AliasRecord>(tx, {.column = "user", .value = from->key}));
-    for (auto& alias : aliases) {
-      alias.user = survivor->key;
-      if (!alias.former_since) alias.former_since = p_.clock.now();
-      HOMEPORT_CHECK(store::put(tx, alias));
+    HOMEPORT_CHECK(check_not_merged(left));
+    // Whoever is merged into somebody changes that record: `carried` is all there are.
+    if (old.revision != from->revision) {
+      return Error{.code = Errc::conflict, .message = from->key + " was changed meanwhile", .hint = "ask again"};
     }
+    HOMEPORT_CHECK(move_names(tx, from->key, survivor->key, p_.clock.now()));
     HOMEPORT_CHECK(move_grants(tx, from->key, survivor->key));
-    if (home && other_home == OtherHome::beside) {
-      HOMEPORT_TRY(auto space, store::get<SpaceRecord>(tx, home->key));
-      if (!space || space->state != SpaceState::ready || p_.catalog.open_operation(home->key)) {
-        return Error{.code = Errc::conflict,
-                     .message = "work is open on the home, or it was changed meanwhile",
-                     .hint = "`homeport operation list` shows it; ask again when it is done"};
-      }
-      space->owner = survivor->key;
-      space->name = std::string(kMergedPrefix) + name;
-      HOMEPORT_CHECK(store::put(tx, *space));
+    if (beside) HOMEPORT_CHECK(move_homes(tx, from->key, survivor->key, name));
+    for (const auto& key : carried) {
+      HOMEPORT_TRY(auto earlier, read_user(tx, key));
+      earlier.merged_into = survivor->key;
+      HOMEPORT_CHECK(store::put(tx, earlier));
     }
     old.merged_into = survivor->key;
     HOMEPORT_CHECK(store::put(tx, old));
-    HOMEPORT_CHECK(store::put(tx, merged.user));
+    HOMEPORT_CHECK(store::put(tx, left));
     return tx.append_audit(
         entry(caller, "user.merge", from->key, p_.clock.now(),
-              {{"into", survivor->key}, {"other_home", other_home == OtherHome::beside ? "beside" : "retire"}}));
+              {{"into", survivor->key}, {"other_home", beside ? "beside" : "retire"}, {"carried", carried}}));
   }));
+  return left;
+}
+
+Result<Renames::Merged> Renames::try_merge(const Caller& caller, const Pair& pair, const std::string& name,
+                                           bool beside) {
+  const auto homes = p_.catalog.homes_of(pair.from->key);
+  std::vector<SpaceOutcome> retiring;
+  if (beside) {
+    for (const auto& home : homes) HOMEPORT_CHECK(check_beside(p_.catalog, *home, *pair.survivor));
+  } else {
+    HOMEPORT_TRY(retiring, retire_all(caller, homes));
+  }
+  HOMEPORT_TRY(auto left, write_merge(caller, pair, name, beside));
   fault_point("user.merge.written");
-  return merged;
+  return Merged{.user = std::move(left), .retiring = std::move(retiring)};
+}
+
+Result<Renames::Merged> Renames::merge(const Caller& caller, std::string_view realm, std::string_view user,
+                                       std::string_view into, OtherHome other_home) {
+  HOMEPORT_TRY(auto pair, pair_of(realm, user, into));
+  const auto names = p_.catalog.names_of(pair.from->key);
+  const auto name = !UserKey::parse(user) ? std::string(user) : names.empty() ? pair.from->key : names.front();
+  constexpr int kRounds = 3;
+  for (int round = 1;; ++round) {
+    auto merged = try_merge(caller, pair, name, other_home == OtherHome::beside);
+    if (merged || merged.error().code != Errc::conflict || round == kRounds) return merged;
+    HOMEPORT_TRY(pair, pair_of(realm, pair.from->key, pair.survivor->key));
+  }
+}
+
+std::string merged_target(const SpaceRecord& home) {
+  const auto rest = std::string_view(home.name).substr(kMergedPrefix.size());
+  const auto slash = rest.find('/');
+  const auto name = rest.substr(0, slash);
+  const auto server = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
+  std::string last = home.key;
+  if (Slug::parse(name) && (server.empty() || Slug::parse(server)))
+    last = std::string(name) + (server.empty() ? "" : "+") + std::string(server);
+  return std::string(kMergedRoot) + "/" + last;
 }
 
 }  // namespace homeport::core

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "provisioner/core/homes.h"
 
@@ -26,25 +27,34 @@ class Renames {
   Result<store::UserRecord> rename(const Caller& caller, std::string_view realm, std::string_view user,
                                    const Rename& rename);
 
-  // `user` and all its names become names of `into`. The home of `user` is retired (its data is kept, with the class's
-  // trash delay), or mounted beside the other one at kMergedRoot/NAME. Nothing is copied or chowned. Errors: not_found;
-  // failed_precondition (beside, and the files belong to another uid; work is open; a session mounts the home; both are
-  // one already).
+  // `user` becomes `into`, with all names, with grants, and with whoever was merged into `user` before. Every home of
+  // `user` (its own, those of named servers, those that came by merges) is retired (its data is kept, with the class's
+  // trash delay), or mounted beside the other one at kMergedRoot. Nothing is copied or chowned. What is refused for one
+  // home is refused before any is touched. Errors: not_found; failed_precondition (beside, and the files belong to
+  // another uid; work is open; a session mounts a home; both are one already).
   enum class OtherHome { retire, beside };
   struct Merged {
-    store::UserRecord user;                  // the one that is left
-    std::optional<SpaceOutcome> retiring{};  // of the other's home
+    store::UserRecord user;                // the one that is left
+    std::vector<SpaceOutcome> retiring{};  // of the other's homes
   };
   Result<Merged> merge(const Caller& caller, std::string_view realm, std::string_view user, std::string_view into,
                        OtherHome other_home);
 
  private:
+  struct Pair;  // who is given up, who is left
+  [[nodiscard]] Result<Pair> pair_of(std::string_view realm, std::string_view user, std::string_view into) const;
+  Result<std::vector<SpaceOutcome>> retire_all(const Caller& caller, const std::vector<SpacePtr>& homes);
+  Result<Merged> try_merge(const Caller& caller, const Pair& pair, const std::string& name, bool beside);
+  Result<store::UserRecord> write_merge(const Caller& caller, const Pair& pair, const std::string& name, bool beside);
   Homes::Parts p_;
   Homes& homes_;
 };
 
-// Where a home that came by a merge is mounted, and how its record is told from a named server's: by its `name`.
+// Where a home that came by a merge is mounted, and how its record is told from a named server's: by its `name`, which
+// is kMergedPrefix and NAME, or NAME/SERVER for what was a named server's; the space's key where that is taken.
 inline constexpr std::string_view kMergedRoot = "/merged";
 inline constexpr std::string_view kMergedPrefix = "merged/";  // no server's name holds a slash
+// kMergedRoot/NAME or kMergedRoot/NAME+SERVER; what is not fit for a path goes by the space's key.
+[[nodiscard]] std::string merged_target(const store::SpaceRecord& home);
 
 }  // namespace homeport::core

@@ -1,5 +1,6 @@
 #include "provisioner/core/space_work.h"
 
+#include <map>
 #include <utility>
 
 namespace homeport::core {
@@ -179,6 +180,24 @@ Result<void> may_change(const Catalog& catalog, const SpaceRecord& space, Verb v
                                                     : "`homeport home release` forgets it and touches nothing");
   }
   return {};
+}
+
+std::vector<std::string> merged_into(const Catalog& catalog, std::string_view user_key) {
+  std::map<std::string, std::string> next;
+  for (const auto& user : catalog.merged_people()) next.emplace(user->key, user->merged_into.value_or(""));
+  std::vector<std::string> out;
+  for (const auto& [key, into] : next) {
+    // What an older Homeport wrote may be a chain, and a damaged row may close it to a circle.
+    auto at = into;
+    for (std::size_t steps = 0; at != user_key && next.contains(at) && steps < next.size(); ++steps) at = next[at];
+    if (at == user_key) out.push_back(key);
+  }
+  return out;
+}
+
+Result<bool> work_is_open(store::ReadTransaction& tx, const std::string& space) {
+  HOMEPORT_TRY(const auto open, tx.count(store::Table::operations, "space_open", space));
+  return open > 0;
 }
 
 namespace {

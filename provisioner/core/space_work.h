@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "drivers/core/types.h"
 #include "provisioner/core/backends.h"
@@ -50,6 +52,11 @@ enum class Verb { resize, retire, undelete, purge, release };
 [[nodiscard]] Result<void> may_change(const Catalog& catalog, const store::SpaceRecord& space, Verb verb);
 // The state alone; for the transaction that writes the intent, where nobody else can be in between.
 [[nodiscard]] Result<void> state_allows(const Catalog& catalog, const store::SpaceRecord& space, Verb verb);
+
+// Keys of those who became this person by merges, directly or by way of others.
+[[nodiscard]] std::vector<std::string> merged_into(const Catalog& catalog, std::string_view user_key);
+// Inside a transaction, where the catalog may be a moment behind: is an operation open on the space?
+[[nodiscard]] Result<bool> work_is_open(store::ReadTransaction& tx, const std::string& space);
 
 // Counts against a daily cap inside the transaction that writes the intent. Errors: out_of_capacity.
 Result<void> count_against_cap(store::WriteTransaction& tx, const BackendSpec& backend, std::string_view what,

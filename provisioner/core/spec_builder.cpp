@@ -245,15 +245,12 @@ render::Notice paused_notice(const std::string& text) {
 
 // Homes that became this person's by a merge, each at its own place beside the home.
 void add_merged(const Catalog& catalog, const store::UserRecord& user, const ClassSpec& klass, BuiltSpec& built) {
-  const auto names = catalog.names_of(user.key);
-  if (names.size() < 2) return;
-  for (const auto& name : names) {
-    const auto space = catalog.home(user.realm, user.key, std::string(kMergedPrefix) + name);
-    if (!space || space->state != SpaceState::ready || built.spec.mounts.size() == render::kMaxMounts) continue;
-    if (space->copying) continue;  // half of it is there
+  for (const auto& space : catalog.homes_of(user.key)) {
+    if (!space->name.starts_with(kMergedPrefix) || space->state != SpaceState::ready) continue;
+    if (space->copying || built.spec.mounts.size() == render::kMaxMounts) continue;  // half of it is there
     auto mount = merged_mount(*space, klass);
     if (!mount) continue;
-    mount->target = std::string(kMergedRoot) + "/" + (Slug::parse(name) ? name : space->key);
+    mount->target = merged_target(*space);
     built.spaces.push_back(space->key);
     built.spec.mounts.push_back(std::move(*mount));
   }

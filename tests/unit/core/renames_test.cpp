@@ -21,8 +21,11 @@ class RenamesTest : public CoreTest {
   }
   Result<Renames::Merged> merge(const std::string& user, const std::string& into, Renames::OtherHome home) {
     auto merged = hp().renames().merge(caller(), "default", user, into, home);
-    if (merged && merged->retiring && merged->retiring->operation) {
-      EXPECT_OK(wait(*merged->retiring->operation));
+    if (!merged) return merged;
+    for (const auto& retiring : merged->retiring) {
+      if (retiring.operation) {
+        EXPECT_OK(wait(*retiring.operation));
+      }
     }
     return merged;
   }
@@ -31,6 +34,11 @@ class RenamesTest : public CoreTest {
     HOMEPORT_TRY(auto document, parse_json_document(answer.body(), "spec"));
     return std::move(document.root);
   }
+  auto at_server(const std::string& server) {
+    return [server](core::HomeRequest& request) { request.server = *ServerName::parse(server); };
+  }
+  std::string key_of(const std::string& user) { return hp().catalog().user_by_name("default", user)->key; }
+  std::string merged_into(const std::string& key) { return hp().catalog().user(key)->merged_into.value_or(""); }
   std::vector<std::string> names_of(const std::string& user) {
     const auto known = hp().catalog().user_by_name("default", user);
     return known ? hp().catalog().names_of(known->key) : std::vector<std::string>{};
@@ -119,6 +127,57 @@ TEST_F(RenamesTest, WhoWasMergedAwayIsNotMergedAgain) {
   EXPECT_EQ(hp().homes().get("default", "bob", "")->state, SpaceState::ready);
 }
 
+TEST_F(RenamesTest, WhoWasMergedBeforeIsCarriedAlongAndLeadsToTheSurvivorInOneStep) {
+  for (std::uint32_t uid = 1001; const auto* name : {"alice", "bob", "carl", "dora"}) ASSERT_OK(ensure(name, uid++));
+  const auto alice = key_of("alice");
+  const auto bob = key_of("bob");
+  const auto carl = key_of("carl");
+  const auto dora = key_of("dora");
+  ASSERT_OK(merge("dora", "carl", Renames::OtherHome::retire));
+  ASSERT_OK(merge("carl", "bob", Renames::OtherHome::retire));
+  ASSERT_OK(merge("bob", "alice", Renames::OtherHome::retire));
+  for (const auto& key : {bob, carl, dora}) EXPECT_EQ(merged_into(key), alice);
+  EXPECT_EQ(names_of("dora"), (std::vector<std::string>{"alice", "bob", "carl", "dora"}));
+  restart();
+  for (const auto& key : {bob, carl, dora}) EXPECT_EQ(merged_into(key), alice);
+  EXPECT_ERRC(merge("alice", dora, Renames::OtherHome::retire), Errc::failed_precondition);  // a circle
+  EXPECT_EQ(hp().homes().get("default", "dora", "")->owner, alice);
+}
+
+TEST_F(RenamesTest, EveryHomeOfTheOtherIsRetiredThoseOfNamedServersToo) {
+  ASSERT_OK(ensure("alice", 1001));
+  const auto home = ensure("bob", 1002);
+  const auto lab = ensure("bob", 1002, at_server("lab"));
+  ASSERT_OK(lab);
+  ASSERT_NE(lab->key, home->key);
+  const auto merged = merge("bob", "alice", Renames::OtherHome::retire);
+  ASSERT_OK(merged);
+  EXPECT_EQ(merged->retiring.size(), 2U);
+  for (const auto& key : {home->key, lab->key})
+    EXPECT_EQ(hp().homes().resolve("default", key)->state, SpaceState::retired);
+}
+
+TEST_F(RenamesTest, ARefusalForOneHomeLeavesAllAsTheyWere) {
+  ASSERT_OK(ensure("alice", 1001));
+  const auto home = ensure("bob", 1002);
+  ASSERT_OK(settled(hp().homes().ensure(
+      caller(), {.user = *UserName::parse("bob"), .server = *ServerName::parse("lab"), .uid = 1002, .gid = 1002})));
+  const auto lab = hp().catalog().home("default", key_of("bob"), "lab");
+  // The last home that is looked at is the one that is in use.
+  store::SessionRecord session{.hub = "main",
+                               .user = key_of("bob"),
+                               .server = "lab",
+                               .spec_id = "ms-1",
+                               .digest = "",
+                               .request = nlohmann::json::object()};
+  session.spaces = {lab->key};
+  session.issued_at = session.renewed_at = clock_->now();
+  ASSERT_OK(store_->write("session", [&](store::WriteTransaction& tx) { return store::put(tx, session); }));
+  EXPECT_ERRC(merge("bob", "alice", Renames::OtherHome::retire), Errc::failed_precondition);
+  EXPECT_EQ(hp().homes().resolve("default", home->key)->state, SpaceState::ready);
+  EXPECT_EQ(merged_into(key_of("bob")), "");
+}
+
 TEST_F(RenamesTest, AHomeOfAnotherUidIsNotPutBesideAndNothingChanges) {
   ASSERT_OK(ensure("alice", 1001));
   const auto other = ensure("asmith", 1002);
@@ -156,6 +215,66 @@ TEST_F(SquashedRenamesTest, AHomeOfTheSameUidIsMountedBeside) {
   EXPECT_EQ((*after)["mounts"][1]["target"], "/merged/asmith");
   EXPECT_EQ((*after)["mounts"][1]["access"], "rw");
   EXPECT_EQ((*after)["mounts"][1]["kind"], "home");
+}
+
+TEST_F(SquashedRenamesTest, EveryHomeOfTheOtherIsMountedBesideAndGoesOnToTheNextSurvivor) {
+  ASSERT_OK(ensure("alice", std::nullopt));
+  ASSERT_OK(ensure("bob", std::nullopt));
+  ASSERT_OK(ensure("bob", std::nullopt, at_server("lab")));
+  ASSERT_OK(ensure("carl", std::nullopt));
+  ASSERT_OK(merge("carl", "bob", Renames::OtherHome::beside));
+  ASSERT_OK(merge("bob", "alice", Renames::OtherHome::beside));
+  const auto targets = [&] {
+    std::vector<std::string> out;
+    const auto answer = spec("carl");
+    if (!answer) return std::vector<std::string>{answer.error().to_string()};
+    for (const auto& mount : (*answer)["mounts"]) out.push_back(mount["target"].get<std::string>());
+    return out;
+  };
+  const auto all = std::vector<std::string>{"/home/jovyan", "/merged/bob", "/merged/bob+lab", "/merged/carl"};
+  EXPECT_EQ(targets(), all);
+  // A name that is given up later takes no home away.
+  ASSERT_OK(
+      hp().renames().rename(caller(), "default", "bob", {.to = *UserName::parse("alice"), .free_old_name = true}));
+  EXPECT_EQ(targets(), all);
+  restart();
+  EXPECT_EQ(targets(), all);
+}
+
+TEST_F(SquashedRenamesTest, TwoPeopleOfOneNameAreBothMountedBeside) {
+  ASSERT_OK(ensure("alice", std::nullopt));
+  ASSERT_OK(ensure("bob", std::nullopt));
+  ASSERT_OK(merge("bob", "alice", Renames::OtherHome::beside));
+  ASSERT_OK(
+      hp().renames().rename(caller(), "default", "bob", {.to = *UserName::parse("alice"), .free_old_name = true}));
+  const auto second = ensure("bob", std::nullopt);
+  ASSERT_OK(second);
+  ASSERT_OK(merge("bob", "alice", Renames::OtherHome::beside));
+  const auto after = spec("alice");
+  ASSERT_OK(after);
+  ASSERT_EQ((*after)["mounts"].size(), 3U);
+  EXPECT_EQ((*after)["mounts"][2]["target"], "/merged/" + second->key);
+}
+
+TEST_F(SquashedRenamesTest, WhatIsInTheTrashComesBackBeside) {
+  ASSERT_OK(ensure("alice", std::nullopt));
+  ASSERT_OK(ensure("bob", std::nullopt));
+  const auto lab = ensure("bob", std::nullopt, at_server("lab"));
+  ASSERT_OK(settled(hp().homes().retire(caller(), lab->key)));
+  ASSERT_OK(merge("bob", "alice", Renames::OtherHome::beside));
+  EXPECT_EQ((*spec("alice"))["mounts"].size(), 2U);
+  ASSERT_OK(settled(hp().homes().undelete(caller(), lab->key)));
+  const auto after = spec("alice");
+  ASSERT_EQ((*after)["mounts"].size(), 3U);
+  EXPECT_EQ((*after)["mounts"][2]["target"], "/merged/bob+lab");
+}
+
+TEST_F(SquashedRenamesTest, AHomeThatTheOtherOnesServerStillMountsIsNotRetired) {
+  ASSERT_OK(ensure("alice", std::nullopt));
+  const auto home = ensure("bob", std::nullopt);
+  ASSERT_OK(spec("bob"));  // a session of a hub
+  ASSERT_OK(merge("bob", "alice", Renames::OtherHome::beside));
+  EXPECT_ERRC(hp().homes().retire(caller(), home->key), Errc::failed_precondition);
 }
 
 }  // namespace
