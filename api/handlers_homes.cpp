@@ -11,12 +11,13 @@ namespace {
 
 using nlohmann::json;
 
-// The home {user} and ?server= name; a name is checked before anybody looks for it.
+// The home {user} (a name, or a key of the person or of the home) and ?server= name; a name is checked before anybody
+// looks for it.
 Result<store::SpaceRecord> find_home(Api& api, const Request& request, const std::string& realm) {
   const auto user = request.param("user");
   const auto server = request.query("server").value_or("");
   if (!SpaceKey::parse(user)) {
-    HOMEPORT_CHECK(UserName::parse(user));
+    if (!UserKey::parse(user)) HOMEPORT_CHECK(UserName::parse(user));
     HOMEPORT_CHECK(ServerName::parse(server));
   }
   HOMEPORT_TRY(auto space, api.core().homes().get(realm, user, server));

@@ -223,7 +223,7 @@ Result<ExitCode> purge(Cli& cli, const PurgeOptions& o) {
 
 CLI::Option* add_home(CLI::App* app, HomeOptions& o) {
   add(app, "--server", o.server, "SERVER", "the home of this named server instead of the default one");
-  return add(app, "user", o.user, "USER", "the person's name, or the key of the home")->required();
+  return add(app, "user", o.user, "USER", "the person's name or key, or the key of the home")->required();
 }
 
 void add_change(const Noun& noun, const VerbText& text, Result<ExitCode> (*action)(Cli&, const HomeOptions&)) {

@@ -421,8 +421,8 @@ void Homes::preview_ensure(const Caller& caller, const HomeRequest& request,
 
 Result<SpaceRecord> Homes::get(std::string_view realm, std::string_view user, std::string_view server) const {
   if (SpaceKey::parse(user)) return resolve(realm, user);
-  const auto person = p_.catalog.user_by_name(realm, user);
-  const auto space = person ? p_.catalog.home(realm, person->key, server) : nullptr;
+  const auto person = p_.catalog.person(realm, user);
+  const auto space = person ? p_.catalog.home(person->realm, person->key, server) : nullptr;
   if (space) return *space;
   return Error{.code = Errc::not_found,
                .message = person ? printable(user, 60) + " has no home" +
@@ -480,9 +480,17 @@ Result<SpaceRecord> Homes::finish_copy(const Caller& caller, const std::string& 
 Result<store::UserRecord> Homes::set_uid(const Caller& caller, std::string_view realm, std::string_view user,
                                          std::uint32_t uid, std::uint32_t gid) {
   HOMEPORT_CHECK(check_ids(uid, gid));
-  const auto person = p_.catalog.user_by_name(realm, user);
-  if (!person) return Error{.code = Errc::not_found, .message = "nobody called '" + printable(user, 60) + "' is known"};
-  if (const auto other = p_.catalog.user_with_uid(realm, uid); other && *other != person->key) {
+  const auto person = p_.catalog.person(realm, user);
+  if (!person) {
+    return Error{.code = Errc::not_found,
+                 .message = "nobody called '" + printable(user, 60) + "' is known",
+                 .hint = "`homeport user list` shows who is"};
+  }
+  if (person->merged_into) {
+    return precondition(person->key + " was merged into " + *person->merged_into + " and stands for nobody any more",
+                        "name the person who is left");
+  }
+  if (const auto other = p_.catalog.user_with_uid(person->realm, uid); other && *other != person->key) {
     return Error{.code = Errc::already_exists,
                  .message = "uid " + std::to_string(uid) + " belongs to somebody else",
                  .hint = "two people with one uid could read each other's homes"};

@@ -66,6 +66,7 @@ class Homes {
   Result<SpaceOutcome> ensure(const Caller& caller, const HomeRequest& request);
   void preview_ensure(const Caller& caller, const HomeRequest& request, std::function<void(Result<Preview>)> done);
 
+  // `user`: a name, or a key of the person or of the home.
   [[nodiscard]] Result<store::SpaceRecord> get(std::string_view realm, std::string_view user,
                                                std::string_view server) const;
   // `text`: a key, or home/NAME, dataset/NAME, group/NAME, scratch/NAME. Errors: invalid_argument, not_found.
@@ -102,7 +103,8 @@ class Homes {
   void preview(const Caller& caller, const std::string& space, std::string_view verb, std::optional<Resize> resize,
                std::function<void(Result<Preview>)> done);
 
-  // An admin's word: this person has another uid now. Homes are not chowned by this.
+  // An admin's word: this person (name or key) has another uid now. Homes are not chowned by this. Errors: not_found,
+  // invalid_argument, already_exists (somebody else's uid), failed_precondition (merged into somebody else).
   Result<store::UserRecord> set_uid(const Caller& caller, std::string_view realm, std::string_view user,
                                     std::uint32_t uid, std::uint32_t gid);
 

@@ -66,6 +66,27 @@ TEST_F(HandlersTest, DryRunsShowCallsAndChangeNothing) {
   EXPECT_EQ(ask("POST", "/v1/datasets/sets/release?dry_run=true")["result"]["state"], "ready");
 }
 
+TEST_F(HandlersTest, APersonGoesByNameOrKey) {
+  const auto key = ask("GET", "/v1/users/alice")["user_key"].get<std::string>();
+  EXPECT_EQ(ask("GET", "/v1/users/" + key)["names"], json::array({"alice"}));
+  EXPECT_EQ(ask("POST", "/v1/users/" + key + "/uid", R"({"uid":1200,"gid":1201})")["uid"], 1200);
+  EXPECT_EQ(ask("GET", "/v1/homes/" + key)["key"], ask("GET", "/v1/homes/alice")["key"]);
+  EXPECT_EQ(ask("POST", "/v1/homes/" + key + "/retire")["state"], "retired");
+  EXPECT_EQ(ask("POST", "/v1/homes/" + key + "/undelete")["state"], "ready");
+  EXPECT_EQ(ask("POST", "/v1/users/" + key + "/rename", R"({"name":"zoe"})")["names"], json::array({"zoe", "alice"}));
+  ask("PUT", "/v1/homes/bob", R"({"uid":1002,"gid":1002})", 201);
+  ask("PUT", "/v1/homes/bob?server=lab", R"({"uid":1002,"gid":1002})", 201);
+  const auto bob = ask("GET", "/v1/users/bob")["user_key"].get<std::string>();
+  const auto merged = ask("POST", "/v1/users/" + bob + "/merge", R"({"into":")" + key + R"(","other_home":"retire"})");
+  EXPECT_EQ(merged["user_key"], key);
+  ASSERT_EQ(merged["operations"].size(), 2U);
+  EXPECT_EQ(merged["operation"], merged["operations"][0]);
+  for (const char* target : {"/v1/users/u-0123456789abcdef", "/v1/homes/u-0123456789abcdef"})
+    ask("GET", target, {}, 404);
+  ask("POST", "/v1/users/u-0123456789abcdef/uid", R"({"uid":1300,"gid":1300})", 404);
+  ask("POST", "/v1/users/" + bob + "/uid", R"({"uid":1300,"gid":1300})", 422);  // stands for nobody any more
+}
+
 TEST_F(HandlersTest, IfMatchGuardsAChange) {
   const auto home = send("GET", "/v1/homes/alice");
   const std::string etag = header(home, "ETag");

@@ -1,6 +1,7 @@
 #include <atomic>
 #include <thread>
 
+#include "provisioner/core/space_work.h"
 #include "tests/unit/core/core_fixture.h"
 
 namespace homeport::testing {
@@ -73,6 +74,28 @@ TEST_F(HomesTest, AUidIsPinnedAtFirstSight) {
   ASSERT_OK(hp().homes().set_uid(caller(), "default", "alice", 1009, 1009));
   EXPECT_OK(ensure("alice", 1009));
   EXPECT_OK(ensure("bob", 1001));
+}
+
+TEST_F(HomesTest, APersonIsFoundByKeyAsByName) {
+  const auto home = ensure("alice", 1001);
+  ASSERT_OK(home);
+  const auto key = home->owner;
+  ASSERT_OK(hp().homes().set_uid(caller(), "default", key, 1009, 1010));
+  const auto alice = hp().catalog().user_by_name("default", "alice");
+  EXPECT_EQ(alice->uid, 1009U);
+  EXPECT_EQ(alice->gid, 1010U);
+  // A key says whose it is, whatever realm is meant; two people of it still share no uid.
+  ASSERT_OK(hp().homes().set_uid(caller(), "elsewhere", key, 1011, 1011));
+  EXPECT_EQ(hp().homes().get("elsewhere", key, "")->key, home->key);
+  ASSERT_OK(ensure("bob", 1002));
+  EXPECT_ERRC(hp().homes().set_uid(caller(), "elsewhere", key, 1002, 1002), Errc::already_exists);
+  const auto nobody = hp().homes().set_uid(caller(), "default", "u-0123456789abcdef", 1003, 1003);
+  ASSERT_ERRC(nobody, Errc::not_found);
+  EXPECT_FALSE(nobody.error().hint.empty());
+  ASSERT_OK(hp().renames().merge(caller(), "default", "bob", "alice", core::Renames::OtherHome::retire));
+  const auto merged = core::merged_into(hp().catalog(), key);
+  ASSERT_EQ(merged.size(), 1U);
+  EXPECT_ERRC(hp().homes().set_uid(caller(), "default", merged.front(), 1003, 1003), Errc::failed_precondition);
 }
 
 TEST_F(HomesTest, RootAndNobodyOwnNothing) {
