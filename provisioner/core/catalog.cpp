@@ -44,6 +44,7 @@ struct Catalog::Image {
   std::map<std::string, SpacePtr, std::less<>> spaces;
   TextMap<SpacePtr> labels;                    // of live spaces
   std::map<std::string, UserPtr> merged_away;  // another one's second name; by key
+  std::map<std::string, UserPtr> to_mark;      // the markers of their homes are due; likewise
   // BACKEND:/PATH/ of live spaces. The slash at the end keeps what is below a path next to it in order.
   std::map<std::string, std::string, std::less<>> places;
   TextMap<std::string> open_operations;  // space -> operation
@@ -75,7 +76,9 @@ struct Catalog::Image {
     entry.record = record ? std::make_shared<const store::UserRecord>(*record) : nullptr;
     if (record && record->uid) users_by_uid[uid_key(*record)].insert(key);
     merged_away.erase(key);
+    to_mark.erase(key);
     if (record && record->merged_into) merged_away[key] = entry.record;
+    if (record && record->markers_due) to_mark[key] = entry.record;
   }
 
   void set_alias(const std::string& key, const std::optional<store::AliasRecord>& record) {
@@ -376,6 +379,11 @@ SpacePtr Catalog::space_around(std::string_view backend, const AbsolutePath& pat
 std::vector<UserPtr> Catalog::merged_people() const {
   const std::shared_lock lock(mutex_);
   return values_of(image_->merged_away);
+}
+
+std::vector<UserPtr> Catalog::people_to_mark() const {
+  const std::shared_lock lock(mutex_);
+  return values_of(image_->to_mark);
 }
 
 std::optional<std::string> Catalog::user_with_uid(std::string_view realm, std::uint32_t uid) const {

@@ -44,6 +44,8 @@ class Catalog {
   [[nodiscard]] std::vector<UserPtr> users() const;                                  // by key
   // Somebody else whose name looks the same (see name_skeleton); empty: nobody.
   [[nodiscard]] std::string similar_name(std::string_view realm, std::string_view name) const;
+  // Whose homes' markers carry names from before a rename or merge; by key.
+  [[nodiscard]] std::vector<UserPtr> people_to_mark() const;
   // Who was merged into somebody else; by key.
   [[nodiscard]] std::vector<UserPtr> merged_people() const;
   [[nodiscard]] std::optional<std::string> user_with_uid(std::string_view realm, std::uint32_t uid) const;

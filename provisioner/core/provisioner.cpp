@@ -34,6 +34,7 @@ Provisioner::Provisioner(Environment environment)
              .flush_sessions = [this] { return logins_.flush(); }},
       homes_(parts_),
       renames_(parts_, homes_),
+      markers_(parts_),
       datasets_(parts_, homes_),
       logins_(parts_, homes_, env_.metrics, env_.realm),
       tokens_(parts_, env_.realm),
@@ -87,7 +88,7 @@ void Provisioner::stop() {
 
 std::vector<Finding> Provisioner::doctor() const {
   auto out = administration_.doctor();
-  for (const auto& more : {hub_people_.findings(), cluster_volumes_.findings()})
+  for (const auto& more : {markers_.findings(), hub_people_.findings(), cluster_volumes_.findings()})
     out.insert(out.end(), more.begin(), more.end());
   if (out.empty()) out.push_back({.level = "ok", .what = "nothing is wrong"});
   return out;
@@ -98,6 +99,7 @@ void Provisioner::take_care(const std::stop_token& stop) {
   do {
     backends_.reap();
     for (const auto& backend : backends_.all()) look_at(backend);
+    markers_.tick();
     hub_people_.tick();
     if (round++ % 240 == 0) {
       if (const auto trimmed = env_.store.trim(kChangesKept, env_.clock.now() - kAnswersKept); !trimmed) {

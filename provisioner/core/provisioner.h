@@ -12,6 +12,7 @@
 #include "provisioner/core/hub_people.h"
 #include "provisioner/core/hub_tokens.h"
 #include "provisioner/core/logins.h"
+#include "provisioner/core/markers.h"
 #include "provisioner/core/renames.h"
 #include "provisioner/core/tokens.h"
 
@@ -52,6 +53,7 @@ class Provisioner {
     core::plan_fleet(parts_, caller, request, std::move(done));
   }
   Renames& renames() { return renames_; }
+  Markers& markers() { return markers_; }
   Datasets& datasets() { return datasets_; }
   Logins& logins() { return logins_; }
   Tokens& tokens() { return tokens_; }
@@ -74,6 +76,7 @@ class Provisioner {
   Homes::Parts parts_;
   Homes homes_;
   Renames renames_;
+  Markers markers_;
   Datasets datasets_;
   Logins logins_;
   Tokens tokens_;

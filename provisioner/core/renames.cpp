@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "provisioner/base/fault_point.h"
+#include "provisioner/core/markers.h"
 #include "provisioner/core/space_work.h"
 
 namespace homeport::core {
@@ -191,6 +192,7 @@ Result<UserRecord> Renames::rename(const Caller& caller, std::string_view realm,
     // First what is left, so that the new name may look like the one that is given up.
     HOMEPORT_CHECK(leave_names(tx, changed.key, rename.to.str(), rename.free_old_name ? old_name : "", p_.clock.now()));
     HOMEPORT_CHECK(show_name(tx, changed, rename, similar));
+    make_markers_due(changed);
     HOMEPORT_CHECK(store::put(tx, changed));
     return tx.append_audit(
         entry(caller, "user.rename", changed.key, p_.clock.now(), {{"old_name_freed", rename.free_old_name}}));
@@ -263,6 +265,7 @@ Result<UserRecord> Renames::write_merge(const Caller& caller, const Pair& pair, 
       earlier.merged_into = survivor->key;
       HOMEPORT_CHECK(store::put(tx, earlier));
     }
+    make_markers_due(left);
     old.merged_into = survivor->key;
     HOMEPORT_CHECK(store::put(tx, old));
     HOMEPORT_CHECK(store::put(tx, left));

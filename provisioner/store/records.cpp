@@ -261,6 +261,7 @@ void describe(V& v, T& r) {
   v("merged_into", r.merged_into);
   v("created_at", r.created_at);
   v("dormant_since", r.dormant_since);
+  v("markers_due", r.markers_due);
 }
 
 template <class V, Is<AliasRecord> T>

@@ -88,6 +88,8 @@ struct UserRecord {
   WallTime created_at{};
   // Left every hub that this person came from, as seen then. A mark and nothing else: homes stay as they are.
   std::optional<WallTime> dormant_since{};
+  // The person's names have changed so often since the markers of all their homes were last written; not set: never.
+  std::optional<std::uint64_t> markers_due{};
   std::uint64_t revision = 0;
 };
 
