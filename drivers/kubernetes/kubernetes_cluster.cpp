@@ -85,7 +85,8 @@ class KubernetesCluster final : public core::Cluster {
   }
 
   Result<std::vector<StandingPair>> standing(const OpContext& op) override;
-  Result<std::vector<CollectedPair>> collect(const OpContext& op, const std::vector<ClusterPair>& pairs) override;
+  Result<void> collect(const OpContext& op, const std::vector<ClusterPair>& pairs,
+                       std::vector<CollectedPair>& done) override;
 
  private:
   // Makes it, or takes what stands under its name if that is ours and the same.
@@ -220,18 +221,17 @@ Result<std::set<std::string>> KubernetesCluster::claims_in_use(const OpContext& 
   return used;
 }
 
-Result<std::vector<CollectedPair>> KubernetesCluster::collect(const OpContext& op,
-                                                              const std::vector<ClusterPair>& pairs) {
+Result<void> KubernetesCluster::collect(const OpContext& op, const std::vector<ClusterPair>& pairs,
+                                        std::vector<CollectedPair>& done) {
   std::map<std::string, std::set<std::string>> in_use;
-  std::vector<CollectedPair> out;
   for (const auto& pair : pairs) {
     if (!in_use.contains(pair.ns)) {
       HOMEPORT_TRY(in_use[pair.ns], claims_in_use(op, pair.ns));
     }
     HOMEPORT_TRY(auto kept, collect_one(op, pair, in_use[pair.ns]));
-    out.push_back({.pair = pair, .kept = std::move(kept)});
+    done.push_back({.pair = pair, .kept = std::move(kept)});
   }
-  return out;
+  return {};
 }
 
 Result<std::string> KubernetesCluster::collect_one(const OpContext& op, const ClusterPair& pair,

@@ -20,6 +20,8 @@ namespace {
 constexpr std::size_t kWorkers = 8;
 constexpr std::size_t kQueue = 1024;
 constexpr std::chrono::seconds kCallTime{8};
+// Deleted at a time; between two pages whoever waits for a claim has a turn.
+constexpr std::size_t kPage = 100;
 constexpr std::chrono::seconds kRoundEvery{5};
 constexpr std::chrono::seconds kLongestPause{60};
 constexpr std::chrono::minutes kCompareEvery{5};
@@ -91,7 +93,12 @@ std::vector<ClusterVolume> wanted_volumes(const Catalog& catalog, const std::vec
 }
 
 ClusterVolumes::ClusterVolumes(Cluster* cluster, store::Store& store, Catalog& catalog, Clock& clock)
-    : cluster_(cluster), store_(store), catalog_(catalog), clock_(clock), pause_(kRoundEvery) {
+    : cluster_(cluster),
+      store_(store),
+      catalog_(catalog),
+      clock_(clock),
+      pause_(kRoundEvery),
+      guard_(cluster != nullptr ? std::make_unique<ClaimGuard>(*cluster) : nullptr) {
   if (cluster_ != nullptr) workers_ = std::make_unique<WorkerPool>("cluster", kWorkers, kQueue);
 }
 
@@ -155,7 +162,7 @@ void ClusterVolumes::round(const std::stop_token& stop) {
     if (done && state_.trouble) log::info("the cluster is up to date again", {});
     state_ = {.trouble = done ? std::nullopt : std::optional(done.error()), .missing = missing_, .kept = unwanted_};
     pause_ = done ? kRoundEvery : std::min<std::chrono::milliseconds>(pause_ * 2, kLongestPause);
-    next_round_ = clock_.mono() + pause_;
+    next_round_ = clock_.mono() + (done && collected_to_ ? std::chrono::milliseconds(0) : pause_);
     at_work_ = false;
   }
   answer_waiters();
@@ -259,7 +266,8 @@ std::vector<std::string> ClusterVolumes::strike(const std::string& space,
   const auto written = store_.write("claims", [&](store::WriteTransaction& tx) -> Result<void> {
     struck.clear();
     // Whoever is at work on it writes what it has seen, which was before this.
-    if (catalog_.open_operation(space)) return {};
+    HOMEPORT_TRY(const bool busy, work_is_open(tx, space));
+    if (busy) return {};
     HOMEPORT_TRY(auto current, store::get<SpaceRecord>(tx, space));
     if (!current || !current->claims) return {};
     std::copy_if(current->claims->begin(), current->claims->end(), std::back_inserter(struck), gone);
@@ -275,9 +283,13 @@ std::vector<std::string> ClusterVolumes::strike(const std::string& space,
 bool ClusterVolumes::is_wanted(const ClusterPair& pair) const {
   const auto space = catalog_.space(pair.space);
   if (!space || catalog_.open_operation(pair.space)) return true;  // not ours to judge, or not now
-  if (is_orphan(catalog_, *space)) return true;
-  if (space->state != SpaceState::ready) return claims_of(*space).contains(claim_word(pair));
-  const auto wanted = wanted_volumes(catalog_, cluster_->namespaces(), *space);
+  return is_wanted(pair, *space);
+}
+
+bool ClusterVolumes::is_wanted(const ClusterPair& pair, const SpaceRecord& space) const {
+  if (is_orphan(catalog_, space)) return true;
+  if (space.state != SpaceState::ready) return claims_of(space).contains(claim_word(pair));
+  const auto wanted = wanted_volumes(catalog_, cluster_->namespaces(), space);
   return std::any_of(wanted.begin(), wanted.end(), [&](const auto& volume) { return volume.pair == pair; });
 }
 
@@ -306,20 +318,52 @@ Result<void> ClusterVolumes::compare(const std::stop_token& stop) {
   return {};
 }
 
-Result<void> ClusterVolumes::collect(const std::stop_token& stop) {
-  std::vector<ClusterPair> pairs;
-  for (auto at = unwanted_.begin(); at != unwanted_.end();) {
+std::vector<ClusterPair> ClusterVolumes::next_page() {
+  std::vector<ClusterPair> page;
+  auto at = collected_to_ ? unwanted_.upper_bound(*collected_to_) : unwanted_.begin();
+  while (at != unwanted_.end() && page.size() < kPage) {
     if (is_wanted(at->first)) {
       at = unwanted_.erase(at);  // undeleted meanwhile
       continue;
     }
-    pairs.push_back(at->first);
+    page.push_back(at->first);
     ++at;
   }
-  if (pairs.empty()) return {};
+  collected_to_.reset();
+  if (at != unwanted_.end()) collected_to_ = page.back();
+  return page;
+}
+
+Result<std::vector<ClusterPair>> ClusterVolumes::give_up(const std::vector<ClusterPair>& pairs) {
+  std::vector<ClusterPair> going;
+  HOMEPORT_CHECK(store_.write("claims", [&](store::WriteTransaction& tx) -> Result<void> {
+    going.clear();
+    for (const auto& pair : pairs) {
+      HOMEPORT_TRY(const bool busy, work_is_open(tx, pair.space));
+      HOMEPORT_TRY(auto space, store::get<SpaceRecord>(tx, pair.space));
+      if (busy || !space || is_wanted(pair, *space)) continue;
+      going.push_back(pair);
+      // Still on the record of a space that is ready and needs it no more.
+      if (space->claims && std::erase(*space->claims, claim_word(pair)) > 0) HOMEPORT_CHECK(store::put(tx, *space));
+    }
+    return {};
+  }));
+  return going;
+}
+
+Result<void> ClusterVolumes::collect(const std::stop_token& stop) {
+  const auto page = next_page();
+  if (page.empty()) return {};
+  std::set<std::string> spaces;
+  for (const auto& pair : page) spaces.insert(pair.space);
+  const ClaimGuard::Hold hold(*guard_, std::move(spaces));
+  HOMEPORT_TRY(const auto going, give_up(page));
+  if (going.empty()) return {};
+  fault_point("cluster.claims_given_up");
   auto op = context(stop);
   op.deadline += kCallTime;
-  HOMEPORT_TRY(const auto collected, cluster_->collect(op, pairs));
+  std::vector<CollectedPair> collected;
+  const auto done = cluster_->collect(op, going, collected);
   for (const auto& [pair, kept] : collected) {
     if (!kept.empty()) {
       unwanted_[pair] = kept;
@@ -329,7 +373,15 @@ Result<void> ClusterVolumes::collect(const std::stop_token& stop) {
     log::info("a volume and its claim are gone from the cluster; its data is where it was",
               {{"space", pair.space}, {"claim", claim_word(pair)}});
   }
-  return {};
+  if (done) return {};
+  // The next page begins behind the one that failed: it cannot hold up the others for ever.
+  const auto& failed = going[std::min(collected.size(), going.size() - 1)];
+  collected_to_ = failed;
+  if (!is_of_the_server(done.error())) {
+    unwanted_[failed] = done.error().sentence();
+    return {};
+  }
+  return collected.empty() ? done : Result<void>{};  // something was done: the rest goes on at once
 }
 
 void ClusterVolumes::when_mountable(const render::MountSpec& spec, std::vector<std::string> spaces,

@@ -21,6 +21,7 @@
 #include "provisioner/base/worker_pool.h"
 #include "provisioner/core/administration.h"
 #include "provisioner/core/catalog.h"
+#include "provisioner/core/claim_guard.h"
 #include "provisioner/core/ports/cluster.h"
 #include "provisioner/render/mount_spec.h"
 
@@ -42,7 +43,8 @@ class ClusterVolumes {
   ClusterVolumes(Cluster* cluster, store::Store& store, Catalog& catalog, Clock& clock);
   ~ClusterVolumes();
 
-  [[nodiscard]] Cluster* cluster() const { return cluster_; }
+  // For operations: makes nothing for a space whose pairs are just being taken away.
+  [[nodiscard]] Cluster* cluster() const { return guard_.get(); }
   // Threads that may wait for the cluster; nothing else runs there, so that a cluster that hangs holds up nobody else.
   // Null without a cluster.
   [[nodiscard]] WorkerPool* workers() const { return workers_.get(); }
@@ -82,11 +84,16 @@ class ClusterVolumes {
                     const std::stop_token& stop);
   // What stands against what should: what is gone is made again, what nothing wants is taken away.
   Result<void> compare(const std::stop_token& stop);
+  // One page of what nothing wants, from where the last one ended; what was done before an error stays done.
   Result<void> collect(const std::stop_token& stop);
+  [[nodiscard]] std::vector<ClusterPair> next_page();
+  // Which of them go, decided where nobody can be in between; struck off their records.
+  [[nodiscard]] Result<std::vector<ClusterPair>> give_up(const std::vector<ClusterPair>& pairs);
   // Takes claims that `gone` accepts off the record, if nobody is at work on the space. Gives those that were.
   [[nodiscard]] std::vector<std::string> strike(const std::string& space,
                                                 const std::function<bool(const std::string&)>& gone);
   [[nodiscard]] bool is_wanted(const ClusterPair& pair) const;
+  [[nodiscard]] bool is_wanted(const ClusterPair& pair, const store::SpaceRecord& space) const;
   [[nodiscard]] std::optional<Error> verdict(const Waiter& waiter, bool last_word) const;
   void answer_waiters();
   [[nodiscard]] OpContext context(const std::stop_token& stop) const;
@@ -110,6 +117,8 @@ class ClusterVolumes {
   MonoTime next_compare_{};
   std::map<std::string, std::string> missing_;
   std::map<ClusterPair, std::string> unwanted_;
+  std::optional<ClusterPair> collected_to_;  // within a pass over unwanted_; not set: the pass is over
+  const std::unique_ptr<ClaimGuard> guard_;  // null without a cluster
   std::unique_ptr<WorkerPool> workers_;
   std::jthread thread_;
 };

@@ -42,7 +42,7 @@ Provisioner::Provisioner(Environment environment)
       hub_tokens_(env_.hubs, env_.clock, env_.metrics),
       hub_people_(parts_, env_.hubs),
       cluster_volumes_(env_.cluster, env_.store, catalog_, env_.clock) {
-  if (env_.cluster != nullptr) operations_.use_cluster(*env_.cluster, *cluster_volumes_.workers());
+  if (env_.cluster != nullptr) operations_.use_cluster(*cluster_volumes_.cluster(), *cluster_volumes_.workers());
 }
 
 Provisioner::~Provisioner() {

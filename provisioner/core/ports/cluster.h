@@ -60,10 +60,11 @@ class Cluster {
   [[nodiscard]] virtual Result<std::string> ensure_claim(const OpContext& op, const ClusterVolume& wanted) = 0;
   // Everything in our namespaces that carries our labels.
   [[nodiscard]] virtual Result<std::vector<StandingPair>> standing(const OpContext& op) = 0;
-  // Deletes claim and volume of each pair, unless one is not ours, keeps no Retain, or a pod uses the claim. What
-  // they point at is never touched.
-  [[nodiscard]] virtual Result<std::vector<CollectedPair>> collect(const OpContext& op,
-                                                                   const std::vector<ClusterPair>& pairs) = 0;
+  // Deletes claim and volume of each pair, in this order, unless one is not ours, keeps no Retain, or a pod uses the
+  // claim. What they point at is never touched. Appends each pair to `done` when it was looked at, also before an
+  // error; an error is about the first one that is not there.
+  [[nodiscard]] virtual Result<void> collect(const OpContext& op, const std::vector<ClusterPair>& pairs,
+                                             std::vector<CollectedPair>& done) = 0;
 };
 
 }  // namespace homeport::core

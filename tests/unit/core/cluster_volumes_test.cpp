@@ -2,6 +2,8 @@
 // plans. The real protocol is in tests/e2e/test_kubernetes.py.
 #include <gmock/gmock.h>
 
+#include <functional>
+
 #include "tests/unit/core/core_fixture.h"
 
 namespace homeport::testing {
@@ -23,6 +25,10 @@ class FakeCluster final : public core::Cluster {
     std::vector<std::string> made{};  // "volume nb-…", "claim nb-…", in order
     std::set<std::string> used{};     // claims that a pod mounts
     std::optional<Error> trouble{};
+    std::vector<std::size_t> pages{};                 // how many pairs each collect() was given
+    std::map<std::string, Error> stuck{};             // claims that cannot be looked at
+    std::size_t most_per_call = 1'000'000;            // then the time is up
+    std::function<void(const ClusterPair&)> going{};  // once, while collect() deletes its first pair
   };
   Guarded<State> state;
 
@@ -50,16 +56,23 @@ class FakeCluster final : public core::Cluster {
       return out;
     });
   }
-  Result<std::vector<core::CollectedPair>> collect(const OpContext&, const std::vector<ClusterPair>& pairs) override {
-    return state.with([&](State& s) -> Result<std::vector<core::CollectedPair>> {
+  Result<void> collect(const OpContext&, const std::vector<ClusterPair>& pairs,
+                       std::vector<core::CollectedPair>& done) override {
+    auto going = state.with([&](State& s) {
+      s.pages.push_back(pairs.size());
+      return std::exchange(s.going, nullptr);
+    });
+    if (going) going(pairs.front());
+    return state.with([&](State& s) -> Result<void> {
       if (s.trouble) return *s.trouble;
-      std::vector<core::CollectedPair> out;
       for (const auto& pair : pairs) {
+        if (done.size() >= s.most_per_call) return Error{.code = Errc::timed_out, .message = "the time is up"};
+        if (const auto stuck = s.stuck.find(pair.claim); stuck != s.stuck.end()) return stuck->second;
         const bool used = s.used.contains(pair.claim);
         if (!used) s.pairs.erase(pair);
-        out.push_back({.pair = pair, .kept = used ? "a pod uses it" : ""});
+        done.push_back({.pair = pair, .kept = used ? "a pod uses it" : ""});
       }
-      return out;
+      return {};
     });
   }
   [[nodiscard]] std::size_t count() {
@@ -77,6 +90,7 @@ const Error kDown{.code = Errc::unavailable, .message = "the API server is away"
 
 class ClusterVolumes : public CoreTest {
  protected:
+  ~ClusterVolumes() override { provisioner_->stop(); }  // before the cluster that its threads ask is gone
   void begin(bool with_cluster = true) {
     apply(standard());
     cluster_ = with_cluster ? &cluster : nullptr;
@@ -237,6 +251,99 @@ TEST_F(ClusterVolumes, WhatSomebodyDeletedIsMadeAgain) {
   EXPECT_TRUE(
       eventually([&] { return cluster.state.with([](const auto& s) { return s.pairs.begin()->second.claim; }); }));
   EXPECT_OK(mountable("alice"));
+}
+
+TEST_F(ClusterVolumes, AnUndeleteWhileItsPairIsDeletedWaitsForTheEndAndThenMakesItAnew) {
+  begin();
+  const auto home = ensure("alice", 2001);
+  ASSERT_OK(home);
+  std::promise<std::string> undeleting;
+  cluster.state.with([&](auto& s) {
+    s.going = [&](const ClusterPair&) {
+      const auto outcome = hp().homes().undelete(caller(), home->key);
+      EXPECT_OK(outcome);
+      if (!outcome) return undeleting.set_value("");
+      // It ends, or finds that it has to wait; the deletion then goes on.
+      EXPECT_TRUE(eventually([&] {
+        const auto op = hp().operations().get(*outcome->operation);
+        return op && (op->state == store::OperationState::succeeded || op->state == store::OperationState::waiting);
+      }));
+      undeleting.set_value(*outcome->operation);
+    };
+  });
+  ASSERT_OK(settled(hp().homes().retire(caller(), home->key, true)));
+  auto asked = undeleting.get_future();
+  ASSERT_EQ(asked.wait_for(20s), std::future_status::ready);
+  const auto op = wait(asked.get());
+  ASSERT_OK(op);
+  EXPECT_EQ(op->state, store::OperationState::succeeded);
+  const auto back = hp().catalog().space(home->key);
+  ASSERT_EQ(back->claims->size(), 1U);
+  EXPECT_EQ(cluster.count(), 1U) << "what its record says stands in the cluster";
+  EXPECT_OK(mountable("alice"));
+}
+
+// Homes in the trash whose pairs stand: what a big clean-up leaves. Keys in order: claim-000, claim-001, …
+class ManyPairs : public ClusterVolumes {
+ protected:
+  void plant(std::size_t count) {
+    apply(standard());
+    ASSERT_OK(store_->write("plant", [&](store::WriteTransaction& tx) -> Result<void> {
+      for (std::size_t i = 0; i < count; ++i) {
+        store::SpaceRecord space{.key = SpaceKey::from_random(SpaceKind::home, i + 1).str(),
+                                 .state = store::SpaceState::retired,
+                                 .realm = "default",
+                                 .owner = UserKey::from_random(i + 1).str(),
+                                 .backend = "lab",
+                                 .layout = "directory",
+                                 .pool = "homes",
+                                 .backend_name = "hp-" + std::to_string(i)};
+        space.klass = "std";
+        space.claims = {"jhub/" + claim(i)};
+        HOMEPORT_CHECK(store::put(tx, space));
+      }
+      return {};
+    }));
+    cluster.state.with([&](auto& s) {
+      for (std::size_t i = 0; i < count; ++i) {
+        s.pairs[{.ns = "jhub", .claim = claim(i), .space = SpaceKey::from_random(SpaceKind::home, i + 1).str()}] = {
+            .volume = true, .claim = true};
+      }
+    });
+    cluster_ = &cluster;
+    restart();
+  }
+  static std::string claim(std::size_t i) {
+    const auto digits = std::to_string(i);
+    return "claim-" + std::string(3 - digits.size(), '0') + digits;
+  }
+  std::vector<std::size_t> pages() {
+    return cluster.state.with([](const auto& s) { return s.pages; });
+  }
+};
+
+TEST_F(ManyPairs, AreDeletedPageByPageEachOnce) {
+  plant(250);
+  ASSERT_TRUE(eventually([&] { return cluster.count() == 0; }));
+  EXPECT_THAT(pages(), ::testing::ElementsAre(100U, 100U, 50U));
+}
+
+TEST_F(ManyPairs, WhatWasDoneBeforeTheTimeWasUpStaysDone) {
+  cluster.state.with([](auto& s) { s.most_per_call = 60; });
+  plant(150);
+  ASSERT_TRUE(eventually([&] { return cluster.count() == 0; }));
+  // Each page begins behind the one that the time was up for; the next pass takes these two.
+  EXPECT_THAT(pages(), ::testing::ElementsAre(100U, 89U, 28U, 2U));
+}
+
+TEST_F(ManyPairs, OneThatCannotBeLookedAtHoldsUpNoOther) {
+  cluster.state.with([](auto& s) {
+    s.stuck.emplace(claim(3), Error{.code = Errc::failed_precondition, .message = "it is a riddle"});
+  });
+  plant(20);
+  EXPECT_TRUE(eventually([&] { return cluster.count() == 1; }));
+  ASSERT_TRUE(eventually([&] { return !hp().cluster_volumes().findings().empty(); }));
+  EXPECT_THAT(hp().cluster_volumes().findings().front().what, HasSubstr("it is a riddle"));
 }
 
 }  // namespace
