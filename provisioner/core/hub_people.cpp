@@ -153,9 +153,10 @@ HubLook HubPeople::look(const Caller& caller, const Request& request, const HubE
     judge(work, request);
     if (request.dry_run) return {};
     // An empty list says nothing about anybody: it is no look in a row.
-    if (result.listed > 0) absent_[request.hub] = work.absent;
+    if (result.listed > 0) absent_[request.hub].looks = work.absent;
     return write(caller, work);
   }();
+  if (!request.dry_run) absent_[request.hub].accepted = done && result.outcome == HubLook::Outcome::done;
   if (!done) {
     result.outcome = HubLook::Outcome::failed;
     result.text = done.error().sentence();
@@ -200,7 +201,7 @@ Result<void> HubPeople::compare(Look& work, const std::vector<std::string>& name
     if (work.present.contains(key) || work.just_seen.contains(key)) continue;
     unsigned looks = 1;
     if (before != absent_.end()) {
-      if (const auto at = before->second.find(key); at != before->second.end()) looks += at->second;
+      if (const auto at = before->second.looks.find(key); at != before->second.looks.end()) looks += at->second;
     }
     work.absent[key] = looks;
     result.missing.push_back({.user = key, .looks = looks});
@@ -253,9 +254,9 @@ bool HubPeople::absent_everywhere(const Look& work, const std::string& user) con
   return std::all_of(hubs.begin(), hubs.end(), [&](const std::string& hub) {
     if (hub == work.result.hub) return work.absent.at(user) >= policies::kAbsentLooks;
     const auto there = absent_.find(hub);  // a hub that nobody lists is nothing to conclude from
-    if (there == absent_.end()) return false;
-    const auto looks = there->second.find(user);
-    return looks != there->second.end() && looks->second >= policies::kAbsentLooks;
+    if (there == absent_.end() || !there->second.accepted) return false;
+    const auto looks = there->second.looks.find(user);
+    return looks != there->second.looks.end() && looks->second >= policies::kAbsentLooks;
   });
 }
 

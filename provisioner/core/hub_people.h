@@ -4,7 +4,8 @@
 // row, at every hub they came from, goes dormant: a mark with a date, nothing else; homes, quotas and grants stay as
 // they are. The mark goes when the person is on a list again or logs in. Nobody goes dormant by a list that could not
 // be read whole, by an empty one, or while more people are missing at once than the configuration allows
-// (policies/absence.h): then it is held and said. How often somebody was missing is not kept over a restart.
+// (policies/absence.h): then it is held and said. Of people of several hubs that goes for each one's latest list. How
+// often somebody was missing is not kept over a restart.
 #pragma once
 
 #include <functional>
@@ -86,9 +87,12 @@ class HubPeople {
   Homes::Parts p_;
   mutable std::mutex mutex_;
   std::vector<Known> hubs_;  // under mutex_, but for `entry`
-  std::map<std::string, std::map<std::string, unsigned>>
-      absent_{};                      // hub -> user key -> looks; the pool's thread alone
-  std::unique_ptr<WorkerPool> pool_;  // one thread: one list at a time; the last member
+  struct Absences {
+    bool accepted = false;                    // the latest list was read and not held
+    std::map<std::string, unsigned> looks{};  // user key -> how often in a row
+  };
+  std::map<std::string, Absences> absent_{};  // by hub; the pool's thread alone
+  std::unique_ptr<WorkerPool> pool_;          // one thread: one list at a time; the last member
 };
 
 // For whoever sees that a person is there again: takes the mark away and audits it. True when there was one.

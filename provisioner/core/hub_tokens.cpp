@@ -19,6 +19,7 @@ using std::chrono::seconds;
 
 constexpr std::size_t kMaxGood = 20'000;
 constexpr std::size_t kMaxRefused = 10'000;
+constexpr std::size_t kMaxOdd = 1000;
 constexpr std::size_t kThreads = 4;
 constexpr std::size_t kQueue = 64;
 constexpr std::size_t kMaxWaiters = 64;  // callers who wait for one question
@@ -32,6 +33,25 @@ constexpr milliseconds kStopTime{500};
 
 Error unauthenticated(std::string message, std::string hint) {
   return Error{.code = Errc::unauthenticated, .message = std::move(message), .hint = std::move(hint)};
+}
+
+Error stopping() {
+  return Error{.code = Errc::unavailable,
+               .message = "the service is stopping",
+               .hint = "try again in a moment",
+               .retry_after = kPause};
+}
+
+// No answer came from the hub itself. What it answers about one token says nothing about the others.
+bool is_away(const Error& error) {
+  if (error.code == Errc::timed_out) return true;
+  if (error.code != Errc::unavailable && error.code != Errc::rate_limited) return false;
+  if (!error.upstream) return true;
+  const auto status = error.upstream->status;
+  constexpr int kTooMany = 429;
+  constexpr int kBadGateway = 502;  // what stands before the hub says that it is away: 502, 503, 504
+  constexpr int kGatewayTimeout = 504;
+  return status == kTooMany || (status >= kBadGateway && status <= kGatewayTimeout);
 }
 
 Error busy(const std::string& hub) {
@@ -115,7 +135,8 @@ class HubTokens::OneHub {
     return look(digest);
   }
   void ask(const Question& question, const std::string& digest, Done done);
-  void stop() { pool_.drain(kStopTime); }
+  void answer_all();  // as unavailable; nobody is let in after that
+  void drain() { pool_.drain(kStopTime); }
 
  private:
   struct Good {
@@ -127,9 +148,26 @@ class HubTokens::OneHub {
     std::string hint;
     MonoTime asked;
   };
+  struct Away {  // not asked until then
+    Error error{};
+    MonoTime until{};
+  };
   struct Source {
     MonoTime since;
     unsigned refused = 0;
+  };
+
+  // One question at work: whoever waits for it is answered also when the pool drops it or it ends with an exception.
+  struct Flight {
+    Flight(OneHub& of, std::string about) : hub(of), digest(std::move(about)) {}
+    ~Flight() {
+      if (!over) hub.finish(digest, stopping());
+    }
+    Flight(const Flight&) = delete;
+    Flight& operator=(const Flight&) = delete;
+    OneHub& hub;
+    const std::string digest;
+    bool over = false;
   };
 
   [[nodiscard]] const std::string& name() const { return entry_.settings.name; }
@@ -142,7 +180,7 @@ class HubTokens::OneHub {
   [[nodiscard]] std::optional<Result<HubPerson>> look(const std::string& digest);
   [[nodiscard]] std::optional<Error> limit(const std::string& digest, const std::string& source);
   void note_refused(const std::string& digest, const std::string& source, MonoTime asked, const Error& why);
-  Error note_failed(const Error& why);
+  Error note_failed(const std::string& digest, const Error& why);
 
   const HubEntry entry_;
   const Clock& clock_;
@@ -156,11 +194,12 @@ class HubTokens::OneHub {
   Newest<Refused> refused_{kMaxRefused};
   std::unordered_map<std::string, std::vector<Done>> flights_;
   std::unordered_map<std::string, Source> sources_;
+  bool stopping_ = false;
   double allowance_;
   MonoTime filled_at_;
-  MonoTime paused_until_{};
-  Error away_{};
-  WorkerPool pool_;  // the last member: its threads end before what they use
+  Away away_{};                // the hub
+  Newest<Away> odd_{kMaxOdd};  // tokens about which it gave no usable answer
+  WorkerPool pool_;            // the last member: its threads end before what they use
 };
 
 std::optional<Result<HubPerson>> HubTokens::OneHub::look(const std::string& digest) {
@@ -173,10 +212,12 @@ std::optional<Result<HubPerson>> HubTokens::OneHub::look(const std::string& dige
   if (const auto* refused = refused_.find(digest); refused != nullptr && now - refused->asked < refused_for) {
     return Result<HubPerson>(unauthenticated(refused->message, refused->hint));
   }
-  if (now >= paused_until_) return std::nullopt;
-  Error away = away_;
-  away.retry_after = std::chrono::ceil<milliseconds>(paused_until_ - now);
-  return Result<HubPerson>(std::move(away));
+  const auto* odd = odd_.find(digest);
+  const auto* away = now < away_.until ? &away_ : odd != nullptr && now < odd->until ? odd : nullptr;
+  if (away == nullptr) return std::nullopt;
+  Error error = away->error;
+  error.retry_after = std::chrono::ceil<milliseconds>(away->until - now);
+  return Result<HubPerson>(std::move(error));
 }
 
 // May a question about this token go out? Tokens that were good before always may.
@@ -208,6 +249,7 @@ void HubTokens::OneHub::ask(const Question& question, const std::string& digest,
   {
     const std::lock_guard lock(mutex_);
     now = look(digest);
+    if (!now && stopping_) now = Result<HubPerson>(stopping());
     if (!now) {
       if (const auto flight = flights_.find(digest); flight != flights_.end()) {
         if (flight->second.size() < kMaxWaiters) return flight->second.push_back(std::move(done));
@@ -221,12 +263,17 @@ void HubTokens::OneHub::ask(const Question& question, const std::string& digest,
   }
   if (now) return done(std::move(*now));
   const auto deadline = std::min(question.deadline, clock_.mono() + entry_.settings.timeout);
-  auto job = [this, digest, token = question.token, source = question.source, deadline](const std::stop_token& stop) {
+  const auto flight = std::make_shared<Flight>(*this, digest);
+  auto job = [this, digest, token = question.token, source = question.source, deadline,
+              flight](const std::stop_token& stop) {
     const auto asked = clock_.mono();
     const OpContext op{.request_id = "hub-token", .deadline = deadline, .stop = stop};
     settle(digest, source, asked, owner(op, token));
+    flight->over = true;
   };
-  if (!pool_.submit(std::move(job))) finish(digest, busy(name()));
+  if (pool_.submit(std::move(job))) return;
+  flight->over = true;
+  finish(digest, busy(name()));
 }
 
 Result<std::optional<HubUser>> HubTokens::OneHub::owner(const OpContext& op, const Secret& token) const {
@@ -248,7 +295,7 @@ void HubTokens::OneHub::settle(const std::string& digest, const std::string& sou
       counted_good_->add();
       return person;
     }
-    if (!owner && owner.error().code != Errc::unauthenticated) return note_failed(owner.error());
+    if (!owner && owner.error().code != Errc::unauthenticated) return note_failed(digest, owner.error());
     Error why = owner ? unauthenticated("hub " + name() + " does not know the token: it was revoked, or never was one",
                                         "a restarted notebook server has a new one in JUPYTERHUB_API_TOKEN")
                       : std::move(owner).error();
@@ -270,16 +317,21 @@ void HubTokens::OneHub::note_refused(const std::string& digest, const std::strin
 }
 
 // The token stays what it was: nobody is refused because their hub is away.
-Error HubTokens::OneHub::note_failed(const Error& why) {
+Error HubTokens::OneHub::note_failed(const std::string& digest, const Error& why) {
   counted_failed_->add();
-  away_ = Error{.code = Errc::unavailable,
-                .message = "hub " + name() + " cannot be asked whose token this is: " + why.sentence(),
-                .hint = "try again in a moment; the log of homeportd says when this began",
-                .retry_after = kPause};
-  if (why.code == Errc::cancelled) return away_;
-  paused_until_ = clock_.mono() + kPause;
+  Error error{.code = Errc::unavailable,
+              .message = "hub " + name() + " cannot be asked whose token this is: " + why.sentence(),
+              .hint = "try again in a moment; the log of homeportd says when this began",
+              .retry_after = kPause};
+  if (why.code == Errc::cancelled) return error;
   log::warning("a hub cannot be asked about a token", {{"hub", name()}, {"why", why.to_string()}});
-  return away_;
+  const Away away{.error = error, .until = clock_.mono() + kPause};
+  if (is_away(why)) {
+    away_ = away;
+  } else {
+    odd_.put(digest, away);
+  }
+  return error;
 }
 
 void HubTokens::OneHub::finish(const std::string& digest, const Result<HubPerson>& result) {
@@ -292,6 +344,16 @@ void HubTokens::OneHub::finish(const std::string& digest, const Result<HubPerson
     flights_.erase(flight);
   }
   for (const auto& done : waiters) done(result);
+}
+
+void HubTokens::OneHub::answer_all() {
+  std::vector<std::string> open;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    for (const auto& [digest, waiters] : flights_) open.push_back(digest);
+  }
+  for (const auto& digest : open) finish(digest, stopping());
 }
 
 HubTokens::HubTokens(const std::vector<HubEntry>& hubs, const Clock& clock, Metrics& metrics) {
@@ -336,7 +398,8 @@ void HubTokens::ask(const Question& question, Done done) {
 }
 
 void HubTokens::stop() {
-  for (const auto& [name, hub] : hubs_) hub->stop();
+  for (const auto& [name, hub] : hubs_) hub->answer_all();
+  for (const auto& [name, hub] : hubs_) hub->drain();
 }
 
 }  // namespace homeport::core

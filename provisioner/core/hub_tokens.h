@@ -5,8 +5,9 @@
 //                may not belong to
 //   fresh        younger than HubSettings::cache (a person) or 30 s and cache (refused): answered from memory. The age
 //                counts from when the question was sent
-//   the hub is away   what is fresh holds on; all else is `unavailable`, never `unauthenticated`. After a failure the
-//                hub is left alone for 2 s
+//   the hub is away   what is fresh holds on; all else is `unavailable`, never `unauthenticated`. When it could not be
+//                reached or gave no answer in time it is left alone for 2 s; an answer that makes no sense for one
+//                token concerns that token alone
 //   a flood      text that no hub makes is refused here. Questions about tokens that were never good are limited per
 //                second, and per caller's address once 20 of its tokens a minute were refused. Tokens that were good
 //                before are asked for all the same
@@ -59,7 +60,7 @@ class HubTokens {
   // Never blocks. `done` is called once: here, or on one of the hub's threads.
   // Errors: as known(), and rate_limited.
   void ask(const Question& question, Done done);
-  // Ends what is asked; later questions are `unavailable`.
+  // Answers at once, as `unavailable`, who waits; then ends what is asked. Later questions are `unavailable`.
   void stop();
 
  private:

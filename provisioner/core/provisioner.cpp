@@ -70,12 +70,12 @@ Result<void> Provisioner::run() {
 }
 
 void Provisioner::stop() {
+  hub_tokens_.stop();  // first: whoever waits there is told at once
   if (caretaker_.joinable()) {
     caretaker_.request_stop();
     caretaker_.join();
   }
   hub_people_.stop();
-  hub_tokens_.stop();
   people_.stop();
   operations_.stop();
   cluster_volumes_.stop();

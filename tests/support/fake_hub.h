@@ -19,9 +19,14 @@ class FakeHub final : public core::Hub {
     std::unique_lock lock(mutex_);
     ++questions_;
     changed_.notify_all();
-    changed_.wait(lock, op.stop, [this] { return !held_; });
+    if (deaf_) {
+      changed_.wait(lock, [this] { return !held_; });
+    } else {
+      changed_.wait(lock, op.stop, [this] { return !held_; });
+    }
     if (op.stop.stop_requested()) return Error{.code = Errc::cancelled, .message = "stopped"};
     if (trouble_) return *trouble_;
+    if (const auto odd = odd_.find(token.reveal()); odd != odd_.end()) return odd->second;
     const auto at = owners_.find(token.reveal());
     if (at == owners_.end()) return std::optional<core::HubUser>();
     return std::optional<core::HubUser>(at->second);
@@ -49,10 +54,20 @@ class FakeHub final : public core::Hub {
     const std::lock_guard lock(mutex_);
     trouble_ = std::move(trouble);
   }
+  // For this token alone.
+  void fail_for(const std::string& token, const Error& trouble) {
+    const std::lock_guard lock(mutex_);
+    odd_[token] = trouble;
+  }
   // From now on nobody is answered until let_go().
   void hold() {
     const std::lock_guard lock(mutex_);
     held_ = true;
+  }
+  // The same, and a stop is not noticed either: a peer that hangs in a call that cannot be cut short.
+  void hold_deaf() {
+    const std::lock_guard lock(mutex_);
+    held_ = deaf_ = true;
   }
   void let_go() {
     const std::lock_guard lock(mutex_);
@@ -79,7 +94,9 @@ class FakeHub final : public core::Hub {
   std::map<std::string, core::HubUser> owners_;
   std::vector<std::string> users_;
   std::optional<Error> trouble_;
+  std::map<std::string, Error> odd_;
   bool held_ = false;
+  bool deaf_ = false;
   std::size_t questions_ = 0;
   std::size_t lists_ = 0;
 };

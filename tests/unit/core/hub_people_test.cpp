@@ -259,6 +259,30 @@ TEST_F(HubPeopleTest, WhoIsKnownThroughTwoHubsHasToBeGoneFromBoth) {
   EXPECT_FALSE(dormant(somewhere)) << "nobody lists that hub, so nothing is known";
 }
 
+TEST_F(HubPeopleTest, AListThatIsHeldSaysNothingAboutPeopleOfTwoHubs) {
+  const auto both = person("both", {"main", "gpu"});
+  for (const auto* name : {"a", "b", "c"}) person(name, {"gpu"});
+  for (const auto* name : {"d", "e"}) person(name, {"main"});
+  main_->set_users({"d", "e"});
+  gpu_->set_users({"somebody"});  // a list of nearly nobody: not to be believed
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(look({.hub = "gpu"})->outcome, HubLook::Outcome::held);
+    EXPECT_EQ(look({.hub = "main"})->outcome, HubLook::Outcome::done);
+  }
+  EXPECT_FALSE(dormant(both)) << "gpu's list was held";
+  gpu_->fail_with(Error{.code = Errc::unavailable, .message = "away"});
+  EXPECT_EQ(look({.hub = "gpu"})->outcome, HubLook::Outcome::failed);
+  ASSERT_OK(look({.hub = "main"}));
+  EXPECT_FALSE(dormant(both)) << "gpu's list could not be read";
+  gpu_->fail_with(std::nullopt);
+  gpu_->set_users({"a", "b", "c"});
+  ASSERT_OK(look({.hub = "gpu", .dry_run = true}));
+  ASSERT_OK(look({.hub = "main"}));
+  EXPECT_FALSE(dormant(both)) << "a dry run accepts nothing";
+  EXPECT_EQ(look({.hub = "gpu"})->outcome, HubLook::Outcome::done);
+  EXPECT_TRUE(dormant(both));
+}
+
 TEST_F(HubPeopleTest, ALoginDuringTheLookIsSeen) {
   const auto bob = person("bob", {"main"});
   main_->set_users({"somebody"});

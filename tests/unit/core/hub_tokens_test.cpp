@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <future>
+#include <thread>
 
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_hub.h"
@@ -275,6 +276,59 @@ TEST_F(HubTokensTest, StoppingAnswersWhoWaits) {
   tokens_->stop();
   EXPECT_ERRC(wait(answer), Errc::unavailable);
   EXPECT_ERRC(ask(token_number(3)), Errc::unavailable);
+}
+
+TEST_F(HubTokensTest, StoppingAnswersAtOnceAlsoWhoHasAQuestionThatHangs) {
+  hub_->hold_deaf();
+  std::vector<std::shared_future<Answer>> answers;
+  for (int i = 0; i < 6; ++i) answers.push_back(start(token_number(i)));  // four are asked, two are queued
+  ASSERT_TRUE(hub_->wait_for_questions(4));
+  std::thread stopping([this] { tokens_->stop(); });
+  for (const auto& answer : answers) {
+    const auto told = wait(answer);
+    EXPECT_ERRC(told, Errc::unavailable);
+    EXPECT_THAT(told ? "" : told.error().message, HasSubstr("stopping"));
+  }
+  EXPECT_ERRC(ask(token_number(9)), Errc::unavailable);
+  hub_->let_go();
+  stopping.join();
+}
+
+TEST_F(HubTokensTest, AnOddAnswerAboutOneTokenPausesThatTokenAndNobodyElse) {
+  struct Case {
+    const char* name;
+    Error error;
+    bool pauses;
+  };
+  const auto answered = [](int status) {
+    return Error{.code = Errc::unavailable, .message = "an answer", .upstream = Upstream{"jupyterhub", status}};
+  };
+  const std::vector<Case> cases{
+      {"500", answered(500), false},
+      {"garbage", Error{.code = Errc::failed_precondition, .message = "is no JupyterHub"}, false},
+      {"no HTTP", Error{.code = Errc::internal, .message = "no HTTP"}, false},
+      {"proxy without a hub", answered(503), true},
+      {"bad gateway", answered(502), true},
+      {"too many", answered(429), true},
+      {"unreachable", kAway, true},
+      {"no answer", Error{.code = Errc::timed_out, .message = "no answer"}, true},
+  };
+  for (const auto& row : cases) {
+    SCOPED_TRACE(row.name);
+    make({"main"});
+    hub_->give(kToken, {.name = "alice"});
+    const auto odd = token_number(7);
+    hub_->fail_for(odd, row.error);
+    ASSERT_ERRC(ask(odd), Errc::unavailable);
+    const auto before = hub_->questions();
+    EXPECT_ERRC(ask(odd), Errc::unavailable);
+    EXPECT_EQ(hub_->questions(), before) << "not asked again at once";
+    EXPECT_EQ(ask(kToken).has_value(), !row.pauses);
+    clock_.advance(2s);
+    EXPECT_OK(ask(kToken));
+    EXPECT_ERRC(ask(odd), Errc::unavailable);
+    EXPECT_EQ(hub_->questions(), before + 2) << "asked again after two seconds";
+  }
 }
 
 }  // namespace
