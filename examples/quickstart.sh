@@ -6,15 +6,19 @@
 #   examples/quickstart.sh stop                     stop both servers; data stays
 #   examples/quickstart.sh --help                   this text
 #
-# Everything lies in examples/.quickstart; nothing else on the machine is changed, but
-# for the Debian packages of packages.txt (--no-install leaves those alone). Running it
-# again is harmless. The NFS server needs root: run it as root, or have sudo.
+#   --build-dir DIR   use the programs of this build as they are; build nothing
+#   --work-dir DIR    where everything lies, of a start and of its stop; a second one
+#                     can run beside the first (default: examples/.quickstart)
+#
+# Nothing outside of that folder is changed on the machine, but for the Debian packages
+# of packages.txt (--no-install leaves those alone). Running it again is harmless. The
+# NFS server needs root: run it as root, or have sudo.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 run=$root/examples/.quickstart
 build=$root/build/release
-logs=$run/logs
+stop_words='examples/quickstart.sh stop'
 stage_name=starting
 began=$SECONDS
 
@@ -30,7 +34,7 @@ fail() {
   trap - ERR
   printf '\n%sStopped while %s.%s\n%s\n' "$red" "$stage_name" "$plain" "$*" >&2
   [ ! -d "$logs" ] || printf 'Logs: %s\n' "$logs" >&2
-  printf 'Stop what runs: examples/quickstart.sh stop\n' >&2
+  printf 'Stop what runs: %s\n' "$stop_words" >&2
   exit 1
 }
 trap 'fail "The command on line $LINENO failed."' ERR
@@ -124,6 +128,13 @@ wait_for() {   # what, seconds, command…
 }
 
 build_all() {
+  if [ "$build_first" = no ]; then
+    local program
+    for program in bin/homeportd bin/homeport examples/demo-nfs/libhomeport_norpcb.so; do
+      [ -e "$build/$program" ] || fail "$build/$program is not there: build homeportd, homeport and homeport_norpcb first."
+    done
+    return
+  fi
   stage_name='building'
   if [ ! -f "$build/build.ninja" ]; then
     echo "Building Homeport (release); the first time takes some minutes."
@@ -185,9 +196,9 @@ CONF
   # setsid: closing this terminal, or stopping this script, must not end the server.
   as_root setsid env LD_PRELOAD="$build/examples/demo-nfs/libhomeport_norpcb.so" ganesha.nfsd -F \
     -f "$run/ganesha.conf" -L "$logs/ganesha.log" -p "$run/ganesha.pid" -N EVENT </dev/null >>"$logs/ganesha.out" 2>&1 &
-  wait_for "NFS-Ganesha" 15 listening "$nfs"
-  wait_for "NFS-Ganesha" 15 listening "$mount"
-  wait_for "NFS-Ganesha" 15 as_root grep -q 'NFS SERVER INITIALIZED' "$logs/ganesha.log"
+  wait_for "NFS-Ganesha" 30 listening "$nfs"
+  wait_for "NFS-Ganesha" 30 listening "$mount"
+  wait_for "NFS-Ganesha" 30 as_root grep -q 'NFS SERVER INITIALIZED' "$logs/ganesha.log"
 }
 
 write_config() {
@@ -228,7 +239,7 @@ start_homeportd() {
     { cat "$logs/check-config.log"; fail "The configuration is refused."; }
   setsid "$build/bin/homeportd" --config "$run/homeportd.yaml" </dev/null >>"$logs/homeportd.log" 2>&1 &
   echo $! >"$run/homeportd.pid"
-  wait_for "homeportd" 15 service_ready "$api"
+  wait_for "homeportd" 30 service_ready "$api"
 }
 
 # libnfs' own tools, as a client with that uid and gid.
@@ -322,7 +333,7 @@ finish() {
   cat <<TEXT
   homeportd      http://127.0.0.1:$api      pid $(cat "$run/homeportd.pid")
   NFS-Ganesha    127.0.0.1, NFS port $nfs, mount port $mount
-  logs, state    examples/.quickstart
+  logs, state    $run
 
 Try next:
   export HOMEPORT_URL=http://127.0.0.1:$api
@@ -335,7 +346,7 @@ Try next:
   curl -s \$HOMEPORT_URL/metrics | grep ^dirsize
 
 Stop:
-  examples/quickstart.sh stop
+  $stop_words
 TEXT
 }
 
@@ -346,7 +357,9 @@ start() {
     "$root/scripts/install-packages.sh" build run
   fi
   local program
-  for program in cmake ninja ganesha.nfsd nfs-cp jq curl python3; do
+  local needed=(ganesha.nfsd nfs-cp nfs-cat jq curl python3)
+  [ "$build_first" = no ] || needed+=(cmake ninja)
+  for program in "${needed[@]}"; do
     command -v "$program" >/dev/null || fail "$program is not installed: run without --no-install, or scripts/install-packages.sh"
   done
   build_all
@@ -359,15 +372,29 @@ start() {
 }
 
 install=yes
+build_first=yes
 command=start
-for word in "$@"; do
-  case $word in
-    start | stop) command=$word ;;
+while [ $# -gt 0 ]; do
+  case $1 in
+    start | stop) command=$1 ;;
     --no-install) install=no ;;
+    --build-dir | --work-dir)
+      [ -n "${2:-}" ] || { echo "quickstart.sh: $1 needs a folder; see --help" >&2; exit 2; }
+      if [ "$1" = --build-dir ]; then
+        build=$(cd "$2" && pwd) || exit 2
+        build_first=no
+      else
+        run=$(realpath -m -- "$2")
+        stop_words="examples/quickstart.sh stop --work-dir '$run'"
+      fi
+      shift
+      ;;
     -h | --help) usage; exit 0 ;;
-    *) echo "quickstart.sh: '$word' is not known; see --help" >&2; exit 2 ;;
+    *) echo "quickstart.sh: '$1' is not known; see --help" >&2; exit 2 ;;
   esac
+  shift
 done
+logs=$run/logs
 case $command in
   start) start ;;
   stop) stop_all ;;
