@@ -245,7 +245,9 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
   store::UserRecord user =
       d.user ? *d.user
              : store::UserRecord{.key = UserKey::from_random(p_.ids.random64()).str(), .realm = request.realm};
-  const bool pins = !user.uid && d.klass->identity == render::IdentityMode::native;
+  // Whether a number is needed is known when it was looked whether the home stands.
+  const bool draws_later = d.assign && d.place.existing.has_value();
+  const bool pins = !user.uid && d.klass->identity == render::IdentityMode::native && !draws_later;
   if (pins) {
     user.uid = d.owner.uid.value;
     user.gid = d.owner.gid.value;
@@ -301,6 +303,7 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
                                    {"class", space.klass}});
   if (d.quota) op.plan["quota_bytes"] = d.quota->count();
   if (place.existing) op.plan["path"] = place.existing->str();
+  if (draws_later) op.plan["assign"] = true;
   if (!place.otherwise.message.empty())
     op.plan["otherwise"] = {{"message", place.otherwise.message}, {"hint", place.otherwise.hint}};
 
@@ -310,7 +313,7 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
     auto new_space = space;
     auto new_op = op;
     auto new_user = user;
-    if (d.assign) {
+    if (d.assign && !draws_later) {
       HOMEPORT_TRY(const auto owner, p_.people.take_assigned(tx, request.realm));
       new_user.uid = new_space.uid = owner.uid.value;
       new_user.gid = new_space.gid = owner.gid.value;

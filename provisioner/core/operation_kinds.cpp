@@ -7,6 +7,7 @@
 #include "provisioner/core/home_place.h"
 #include "provisioner/core/operations.h"
 #include "provisioner/core/space_work.h"
+#include "provisioner/render/quoting.h"
 
 namespace homeport::core {
 
@@ -160,6 +161,30 @@ std::string seen(const StepContext& c, const drivers::Object& found) {
   return "id " + found.ref.id + ", owner " + std::to_string(c.space.uid) + ":" + std::to_string(c.space.gid);
 }
 
+// No number is drawn for somebody whose home may stand: it would own none of it, and the person would be bound to it.
+Result<void> check_whose(const StepContext& c, const drivers::Object& found, const std::string& path) {
+  if (!c.operation.plan.value("assign", false)) return check_owner(found, Uid{c.space.uid}, path);
+  const auto names = c.catalog.names_of(c.space.owner);
+  const auto who = names.empty() ? c.space.owner : printable(names.front(), 60);
+  const auto ids =
+      " --uid " + std::to_string(found.owner.uid.value) + " --gid " + std::to_string(found.owner.gid.value);
+  Error error{.code = Errc::failed_precondition,
+              .message = path + " belongs to uid " + std::to_string(found.owner.uid.value) +
+                         ", and nobody names the uid of " + who,
+              .hint =
+                  "let a source of identity.order before `assigned` name it; or, if this is theirs, `homeport home "
+                  "ensure " +
+                  render::shell_quote(who) + ids + "`; or give it to them on the server first"};
+  if (c.space.uid == 0) return error;
+  // It came between the look and the making.
+  if (found.owner.uid == Uid{c.space.uid}) return {};
+  error.message = path + " belongs to uid " + std::to_string(found.owner.uid.value) + ", and " + who +
+                  " was given uid " + std::to_string(c.space.uid);
+  error.hint = "if this is theirs, `homeport user set-uid " + render::shell_quote(who) + ids +
+               "` and let them log in again; or give it to them on the server first";
+  return error;
+}
+
 // Takes what stands at the plan's path over into the record. nullopt: there is nothing.
 Result<std::optional<drivers::Object>> adopt_home(StepContext& c) {
   HOMEPORT_TRY(const auto path, AbsolutePath::parse(c.operation.plan.value("path", "")));
@@ -167,7 +192,7 @@ Result<std::optional<drivers::Object>> adopt_home(StepContext& c) {
   const drivers::Lookup lookup{.layout = drivers::Layout::directory, .pool = {}, .path = path, .key = key};
   HOMEPORT_TRY(auto found, c.driver.find(c.op, lookup).context("import " + path.str()));
   if (!found) return found;
-  HOMEPORT_CHECK(check_owner(*found, Uid{c.space.uid}, path.str()).context(space_words(c.space, c.catalog)));
+  HOMEPORT_CHECK(check_whose(c, *found, path.str()).context(space_words(c.space, c.catalog)));
   found->ref.imported = true;
   c.space.imported = true;
   c.space.rights = kImportedRights;
@@ -217,6 +242,22 @@ Result<void> check_base(StepContext& c) {
   return {};
 }
 
+// Now that no home of theirs stands, somebody whom no source knows gets the next number.
+Result<void> draw_owner(store::WriteTransaction& tx, const AssignOwner& assign, store::SpaceRecord& space) {
+  HOMEPORT_TRY(auto user, store::get<store::UserRecord>(tx, space.owner));
+  if (!user || !assign) return Error{.code = Errc::internal, .message = "nobody to draw a uid for"};
+  if (!user->uid) {
+    HOMEPORT_TRY(const auto owner, assign(tx, space.realm));
+    user->uid = owner.uid.value;
+    user->gid = owner.gid.value;
+    user->identity_source = "assigned";
+    HOMEPORT_CHECK(store::put(tx, *user));
+  }
+  space.uid = *user->uid;
+  space.gid = user->gid.value_or(*user->uid);
+  return {};
+}
+
 // The first login of somebody whose home may stand already. What is decided here is written before anything is made.
 Result<std::string> find_home_step(StepContext& c) {
   HOMEPORT_TRY(const auto path, AbsolutePath::parse(c.operation.plan.value("path", "")));
@@ -224,9 +265,10 @@ Result<std::string> find_home_step(StepContext& c) {
   HOMEPORT_TRY(const auto found, adopt_home(c));
   if (found) return seen(c, *found) + ", taken over";
   HOMEPORT_CHECK(check_base(c));
-  const auto& backend = c.backend.spec();
-  c.also_write = [&backend, quota = c.space.quota_bytes, now = c.clock.now()](store::WriteTransaction& tx) {
-    return count_new_home(tx, backend, quota, now);
+  c.also_write = [&backend = c.backend.spec(), draws = c.operation.plan.value("assign", false), &assign = c.assign,
+                  now = c.clock.now()](store::WriteTransaction& tx, store::SpaceRecord& space) -> Result<void> {
+    if (draws) HOMEPORT_CHECK(draw_owner(tx, assign, space));
+    return count_new_home(tx, backend, space.quota_bytes, now);
   };
   return "there is no directory " + path.str() + "; a new home is made in pool " + c.space.pool;
 }

@@ -255,7 +255,8 @@ Result<void> Operations::run_step(OperationRecord& op, SpaceRecord& space, std::
                              .catalog = catalog_,
                              .cluster = cluster_,
                              .operation = op,
-                             .space = space};
+                             .space = space,
+                             .assign = assign_};
     fault_point(point + ".before");
     auto seen = step.run(step_context);
     fault_point(point + ".after");
@@ -284,9 +285,9 @@ Result<void> Operations::put_own(store::WriteTransaction& tx, OperationRecord& o
   return store::put(tx, op, store::Expect::at(current->revision));
 }
 
-Result<void> Operations::write_step(OperationRecord& op, SpaceRecord& space, std::size_t index,
-                                    const std::string& detail,
-                                    const std::function<Result<void>(store::WriteTransaction&)>& also_write) {
+Result<void> Operations::write_step(
+    OperationRecord& op, SpaceRecord& space, std::size_t index, const std::string& detail,
+    const std::function<Result<void>(store::WriteTransaction&, SpaceRecord&)>& also_write) {
   const auto& kind = operation_kind(op.kind);
   const bool last = index + 1 == op.steps.size();
   const auto now = clock_.now();
@@ -309,7 +310,7 @@ Result<void> Operations::write_step(OperationRecord& op, SpaceRecord& space, std
   HOMEPORT_CHECK(store_.write("step", [&](store::WriteTransaction& tx) -> Result<void> {
     stored_op = next_op;
     stored_space = next_space;
-    if (also_write) HOMEPORT_CHECK(also_write(tx));
+    if (also_write) HOMEPORT_CHECK(also_write(tx, stored_space));
     HOMEPORT_CHECK(put_own(tx, stored_op));
     HOMEPORT_CHECK(store::put(tx, stored_space, store::Expect::any()));
     if (last) HOMEPORT_CHECK(tx.append_audit(audit_of(stored_op, "ok", now)));

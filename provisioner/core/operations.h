@@ -15,6 +15,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "provisioner/base/id_source.h"
@@ -26,6 +27,9 @@
 #include "provisioner/store/records.h"
 
 namespace homeport::core {
+
+// Draws the next uid of the range, in the transaction that pins it (People::take_assigned).
+using AssignOwner = std::function<Result<Owner>(store::WriteTransaction&, const std::string& realm)>;
 
 // What one step sees. It changes `space` (and op.progress_*); the engine writes both with the step.
 struct StepContext {
@@ -39,8 +43,10 @@ struct StepContext {
   store::OperationRecord& operation;
   store::SpaceRecord& space;
   bool again = false;  // set by a step that did a piece and must be called again
-  // Set by a step that ends with a decision: written in the transaction that records the step, which it can refuse.
-  std::function<Result<void>(store::WriteTransaction&)> also_write{};
+  const AssignOwner& assign;
+  // Set by a step that ends with a decision: written in the transaction that records the step, which it can refuse. Of
+  // the space, what is about to be written.
+  std::function<Result<void>(store::WriteTransaction&, store::SpaceRecord&)> also_write{};
 };
 using StepFunction = Result<std::string> (*)(StepContext&);  // what was seen, for people
 
@@ -77,6 +83,9 @@ class Operations {
     cluster_ = &cluster;
     cluster_workers_ = &workers;
   }
+
+  // Before anything is run: for homes whose owner is drawn when it is known that none stands.
+  void assign_owners_by(AssignOwner assign) { assign_ = std::move(assign); }
 
   // A record ready to be put in the same transaction as what it is about. Steps come from the kind.
   [[nodiscard]] store::OperationRecord prepare(std::string_view kind, const store::SpaceRecord& space,
@@ -139,7 +148,7 @@ class Operations {
   [[nodiscard]] static Result<void> put_own(store::WriteTransaction& tx, store::OperationRecord& op);
   Result<void> write_step(store::OperationRecord& op, store::SpaceRecord& space, std::size_t index,
                           const std::string& detail,
-                          const std::function<Result<void>(store::WriteTransaction&)>& also_write);
+                          const std::function<Result<void>(store::WriteTransaction&, store::SpaceRecord&)>& also_write);
   [[nodiscard]] store::OperationRecord on_failure(store::OperationRecord op, const Error& error, Backend& backend);
   // What an admin asks of an open operation: `change` checks and marks it; then it is written, audited and looked at.
   Result<store::OperationRecord> request(const Caller& caller, const std::string& id, std::string_view action,
@@ -163,6 +172,7 @@ class Operations {
   Metrics& metrics_;
   Cluster* cluster_ = nullptr;
   WorkerPool* cluster_workers_ = nullptr;
+  AssignOwner assign_{};
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::multimap<std::string, Waiter> waiters_;

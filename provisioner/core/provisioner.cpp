@@ -42,6 +42,8 @@ Provisioner::Provisioner(Environment environment)
       hub_tokens_(env_.hubs, env_.clock, env_.metrics),
       hub_people_(parts_, env_.hubs),
       cluster_volumes_(env_.cluster, env_.store, catalog_, env_.clock) {
+  operations_.assign_owners_by(
+      [this](store::WriteTransaction& tx, const std::string& realm) { return people_.take_assigned(tx, realm); });
   if (env_.cluster != nullptr) operations_.use_cluster(*cluster_volumes_.cluster(), *cluster_volumes_.workers());
 }
 

@@ -75,6 +75,43 @@ TEST_F(ExistingTest, ANumberThatIsDrawnOwnsNoHomeThatStands) {
   EXPECT_EQ(hp().catalog().user_by_name("default", "alice"), nullptr) << "nothing is pinned";
 }
 
+// A number that was never used binds nobody: what stands is looked for first.
+TEST_F(ExistingTest, ANumberIsDrawnWhenItIsKnownThatNoHomeStands) {
+  identity_.order = {{core::IdentityPolicy::Origin::assigned}};
+  identity_.assigned = {{.from = 200000, .to = 200001, .gid = 300}};
+  restart();
+  apply(document(R"(,"existing":"/old/home/{user}","create":true)"));
+  const auto assign = [](core::HomeRequest& r) { r.person = core::Person{.assign = true}; };
+  for (int login = 0; login < 3; ++login) {
+    const auto refused = ensure("alice", std::nullopt, assign);
+    ASSERT_ERRC(refused, Errc::failed_precondition);
+    EXPECT_NE(refused.error().message.find("belongs to uid 3101, and nobody names the uid of alice"), std::string::npos)
+        << refused.error().message;
+    EXPECT_NE(refused.error().hint.find("--uid 3101 --gid 3101"), std::string::npos);
+    const auto alice = hp().catalog().user_by_name("default", "alice");
+    ASSERT_NE(alice, nullptr);
+    EXPECT_EQ(alice->uid, std::nullopt) << "nothing is pinned";
+    EXPECT_TRUE(hp().catalog().spaces().empty());
+  }
+  // Three refusals cost no number of the two there are.
+  for (const auto& [name, uid] : {std::pair{"yan", 200000U}, {"zoe", 200001U}}) {
+    const auto made_now = ensure(name, std::nullopt, assign);
+    ASSERT_OK(made_now);
+    EXPECT_EQ(made_now->uid, uid);
+    EXPECT_EQ(made_now->gid, 300U);
+    const auto person = hp().catalog().user_by_name("default", name);
+    EXPECT_EQ(person->uid, uid);
+    EXPECT_EQ(person->identity_source, "assigned");
+    EXPECT_EQ(ensure(name, std::nullopt, assign)->key, made_now->key);
+  }
+  const auto full = ensure("xeno", std::nullopt, assign);
+  ASSERT_ERRC(full, Errc::out_of_capacity);
+  const auto hers = ensure("alice", 3101);  // as the hint says
+  ASSERT_OK(hers);
+  EXPECT_EQ(hers->path, "/old/home/alice");
+  EXPECT_EQ(hers->uid, 3101U);
+}
+
 TEST_F(ExistingTest, WithoutADirectoryTheClassDecides) {
   apply(document(R"(,"existing":"/old/home/{user}")"));
   const auto refused = ensure("zoe", 3109);
