@@ -31,13 +31,7 @@ class ImportTest(nfs_support.NfsTest):
         self.daemon = self.start_daemon(nfs_support.config(self.nfs, self._testMethodName))
 
     def home(self, name, uid, mode=0o700):
-        path = os.path.join(self.folder, name)
-        os.makedirs(path)
-        with open(os.path.join(path, "notebook.ipynb"), "w", encoding="ascii") as f:
-            f.write("{}\n")
-        os.chown(os.path.join(path, "notebook.ipynb"), uid, uid)
-        os.chown(path, uid, uid)
-        os.chmod(path, mode)
+        nfs_support.standing_home(os.path.join(self.folder, name), uid, mode)
 
     def homeport(self, *arguments, code=0):
         done = subprocess.run([support.binary("homeport"), *arguments], capture_output=True, text=True, check=False,
