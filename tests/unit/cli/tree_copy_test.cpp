@@ -61,6 +61,10 @@ class WatchedTree final : public Tree {
     HOMEPORT_CHECK(before_change());
     return inner_.make_link(op, dir, name, target, owner);
   }
+  Result<void> link(const OpContext& op, const Node& file, const Node& dir, std::string_view name) override {
+    HOMEPORT_CHECK(before_change());
+    return inner_.link(op, file, dir, name);
+  }
   Result<void> write(const OpContext& op, const Node& file, std::uint64_t offset,
                      std::span<const std::byte> data) override {
     HOMEPORT_CHECK(before_change());
