@@ -69,6 +69,7 @@ json space_json(const store::SpaceRecord& space, const core::Catalog& catalog) {
           {"class", text_or_null(space.klass)},
           {"quota",
            {{"limit_bytes", or_null(space.quota_bytes)},
+            {"wanted_bytes", or_null(space.quota_wanted)},
             {"class", space.quota_class},
             {"reason", text_or_null(space.quota_reason)}}},
           {"usage", usage_json(space.usage)},

@@ -13,6 +13,7 @@ using parts::size_at;
 
 std::string limit_text(const Json& space) {
   const auto limit = number_at(space, "quota.limit_bytes");
+  if (const auto reason = text_at(space, "quota.reason"); !limit && reason != "-") return "none; " + reason;
   return limit ? human_bytes(limit) + " (" + text_at(space, "quota.class") + ")" : "-";
 }
 

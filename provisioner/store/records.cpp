@@ -307,6 +307,7 @@ void describe(V& v, T& r) {
   v("class", r.klass);
   v("quota_bytes", r.quota_bytes);
   v("quota_class", r.quota_class);
+  v("quota_wanted", r.quota_wanted);
   v("quota_reason", r.quota_reason);
   v("uid", r.uid);
   v("gid", r.gid);

@@ -63,7 +63,8 @@ struct SpaceRecord {
   std::string klass{};
   std::optional<std::uint64_t> quota_bytes{};
   std::string quota_class = "none";  // none | measured | cooperative | hard
-  std::string quota_reason{};        // why it is this one, for people; empty: as asked for, or the class's default
+  std::optional<std::uint64_t> quota_wanted{};  // not set before the use is known: it could be below it
+  std::string quota_reason{};  // why it is this one, for people; empty: as asked for, or the class's default
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::uint32_t mode = 0700;
