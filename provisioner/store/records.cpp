@@ -288,6 +288,15 @@ void describe(V& v, T& r) {
   v("as_of", r.as_of);
 }
 
+template <class V, Is<CopyClaimRecord> T>
+void describe(V& v, T& r) {
+  v("run", r.run);
+  v("by", r.by);
+  v("since", r.since);
+  v("renewed", r.renewed);
+  v("until", r.until);
+}
+
 template <class V, Is<SpaceRecord> T>
 void describe(V& v, T& r) {
   v("key", r.key);
@@ -320,6 +329,8 @@ void describe(V& v, T& r) {
   v("purge_after", r.purge_after);
   v("note", r.note);
   v("copying", r.copying);
+  v("copy_claim", r.copy_claim);
+  v("copy_source", r.copy_source);
   v("claims", r.claims);
 }
 
