@@ -34,6 +34,7 @@ void retire_home(const CallPtr& call);
 void undelete_home(const CallPtr& call);
 void purge_home(const CallPtr& call);
 void release_home(const CallPtr& call);
+void claim_copy(const CallPtr& call);
 void finish_copy(const CallPtr& call);
 void set_home_rights(const CallPtr& call);
 void plan_import(const CallPtr& call);

@@ -157,11 +157,26 @@ void release_home(const CallPtr& call) {
   });
 }
 
+void claim_copy(const CallPtr& call) {
+  guarded(call, [&]() -> Result<void> {
+    HOMEPORT_TRY(const auto wish, read_body(call->request, read_copy_run));
+    HOMEPORT_TRY(const auto home, find_home(call->api, call->request, call->realm));
+    auto& homes = call->api.core().homes();
+    HOMEPORT_TRY(const auto space, wish.leave ? homes.leave_copy(call->caller(), home.key, wish.run.run)
+                                              : homes.claim_copy(call->caller(), home.key, wish.run));
+    call->reply_json(200, space_json(space, call->api.catalog()));
+    return {};
+  });
+}
+
 void finish_copy(const CallPtr& call) {
   guarded(call, [&]() -> Result<void> {
-    HOMEPORT_CHECK(expect_no_body(call->request));
+    core::CopyEnd end;
+    if (!call->request.body.empty()) {
+      HOMEPORT_TRY(end, read_body(call->request, read_copy_end));
+    }
     HOMEPORT_TRY(const auto home, find_home(call->api, call->request, call->realm));
-    HOMEPORT_TRY(const auto done, call->api.core().homes().finish_copy(call->caller(), home.key));
+    HOMEPORT_TRY(const auto done, call->api.core().homes().finish_copy(call->caller(), home.key, end));
     call->reply_json(200, space_json(done, call->api.catalog()));
     return {};
   });

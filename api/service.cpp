@@ -126,6 +126,7 @@ Result<void> Service::start() {
                         .factory = *factory_,
                         .realm = config().realm,
                         .name_prefix = config().name_prefix,
+                        .copy_claim = 2 * config().lease_length,
                         .identity = identity_policy(settings_.identity, *shop_.clock),
                         .hubs = make_hubs(config().hubs, *shop_.clock),
                         .cluster = cluster_.get()});

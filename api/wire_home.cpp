@@ -37,7 +37,10 @@ HomeWish read_home_wish(DocReader& in) {
   wish.hub = in.text("hub", "");
   if (in.has("copying")) {
     auto copying = in.object("copying");
-    wish.copying = HomeWish::Copying{.from = copying.text("from"), .backend = copying.text("backend")};
+    wish.copying = HomeWish::Copying{
+        .from = copying.text("from"), .backend = copying.text("backend"), .source = copying.text("source", "")};
+    if (printable(wish.copying->source, kLongestSource) != wish.copying->source)
+      copying.problem("source", "must be one line of at most 1200 characters", "leave it out, or name the source");
     if (wish.copying->from.empty() || printable(wish.copying->from, kLongestSource) != wish.copying->from)
       copying.problem("from", "must be one line of at most 1200 characters",
                       "name the source, for example host:/home/alice");
@@ -51,6 +54,23 @@ HomeWish read_home_wish(DocReader& in) {
     wish.existing = HomeWish::Existing{.backend = existing.text("backend"), .path = existing.text("path")};
     existing.finish();
   }
+  return wish;
+}
+
+core::CopyEnd read_copy_end(DocReader& in) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 60U;
+  return {.run = in.text("run", ""),
+          .bytes = in.optional_number("bytes", 0, kMost),
+          .files = in.optional_number("files", 0, kMost)};
+}
+
+CopyRunWish read_copy_run(DocReader& in) {
+  constexpr std::size_t kLongest = 200;
+  CopyRunWish wish{.run = {.run = in.text("run"), .by = in.text("by", "")}, .leave = in.boolean("leave", false)};
+  if (wish.run.run.empty() || printable(wish.run.run, kLongest) != wish.run.run)
+    in.problem("run", "must be one line of 1 to 200 characters", "draw a random id for each run");
+  if (printable(wish.run.by, kLongest) != wish.run.by)
+    in.problem("by", "must be one line of at most 200 characters", "name the host and the process");
   return wish;
 }
 
@@ -80,7 +100,8 @@ Result<core::HomeRequest> home_request(const HomeWish& wish, const std::string& 
   request.quota = wish.quota;
   if (wish.copying) {
     HOMEPORT_TRY(auto backend, at(Slug::parse(wish.copying->backend), pointer + "/copying/backend"));
-    request.copying = core::HomeRequest::Copying{.from = wish.copying->from, .backend = std::move(backend)};
+    request.copying = core::HomeRequest::Copying{
+        .from = wish.copying->from, .backend = std::move(backend), .source = wish.copying->source};
   }
   request.allow_similar = wish.allow_similar;
   return request;

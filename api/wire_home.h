@@ -25,6 +25,7 @@ struct HomeWish {
   struct Copying {
     std::string from;
     std::string backend;
+    std::string source{};
   };
   std::optional<Copying> copying{};
   bool allow_similar = false;
@@ -35,6 +36,13 @@ struct HomeWish {
   std::optional<Existing> existing{};
 };
 [[nodiscard]] HomeWish read_home_wish(DocReader& in);
+// Who copies into a home, or did.
+struct CopyRunWish {
+  core::CopyRun run;
+  bool leave = false;
+};
+[[nodiscard]] CopyRunWish read_copy_run(DocReader& in);
+[[nodiscard]] core::CopyEnd read_copy_end(DocReader& in);
 // Names are parsed here. Errors: invalid_argument with a pointer below `pointer`.
 [[nodiscard]] Result<core::HomeRequest> home_request(const HomeWish& wish, const std::string& realm,
                                                      std::string_view user, const std::string& pointer = {});

@@ -63,11 +63,17 @@ Error failure_of(const store::OperationRecord& operation) {
 }
 
 json preview_json(const core::Preview& preview, json result) {
-  return {{"dry_run", true},
-          {"steps", preview.steps},
-          {"calls", preview.calls},
-          {"notes", preview.notes},
-          {"result", std::move(result)}};
+  json home = nullptr;
+  if (const auto& h = preview.home) {
+    home = {{"class", h->klass},
+            {"backend", h->backend},
+            {"pool", text_or_null(h->pool)},
+            {"uid", h->owner ? json(h->owner->uid.value) : json(nullptr)},
+            {"gid", h->owner ? json(h->owner->gid.value) : json(nullptr)},
+            {"quota_bytes", h->quota ? json(h->quota->count()) : json(nullptr)}};
+  }
+  return {{"dry_run", true},        {"steps", preview.steps},  {"calls", preview.calls},
+          {"notes", preview.notes}, {"home", std::move(home)}, {"result", std::move(result)}};
 }
 
 json change_json(const core::PlannedChange& change) {

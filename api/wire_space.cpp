@@ -21,6 +21,14 @@ json usage_json(const std::optional<store::UsageRecord>& usage) {
           {"as_of", time_json(usage->as_of)}};
 }
 
+json claim_json(const std::optional<store::CopyClaimRecord>& claim) {
+  if (!claim) return nullptr;
+  return {{"by", claim->by},
+          {"since", time_json(claim->since)},
+          {"renewed", time_json(claim->renewed)},
+          {"until", time_json(claim->until)}};
+}
+
 json owner_json(const store::SpaceRecord& space, const core::Catalog& catalog) {
   if (space.owner.empty()) return nullptr;
   return {{"user_key", space.owner}, {"names", catalog.names_of(space.owner)}};
@@ -69,6 +77,7 @@ json space_json(const store::SpaceRecord& space, const core::Catalog& catalog) {
           {"class", text_or_null(space.klass)},
           {"quota",
            {{"limit_bytes", or_null(space.quota_bytes)},
+            {"wanted_bytes", or_null(space.quota_wanted)},
             {"class", space.quota_class},
             {"reason", text_or_null(space.quota_reason)}}},
           {"usage", usage_json(space.usage)},
@@ -84,6 +93,7 @@ json space_json(const store::SpaceRecord& space, const core::Catalog& catalog) {
           {"operation", or_null(catalog.open_operation(space.key))},
           {"note", space.note},
           {"copying", or_null(space.copying)},
+          {"copying_by", claim_json(space.copy_claim)},
           {"revision", space.revision}};
 }
 

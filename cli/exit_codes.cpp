@@ -7,7 +7,7 @@
 namespace homeport::cli {
 namespace {
 
-constexpr std::array<std::pair<ExitCode, std::string_view>, 19> kMeanings{{
+constexpr std::array<std::pair<ExitCode, std::string_view>, 20> kMeanings{{
     {ExitCode::ok, "done"},
     {ExitCode::internal, "a bug, here or in the service"},
     {ExitCode::usage, "the command or a value in it cannot be right"},
@@ -29,6 +29,7 @@ constexpr std::array<std::pair<ExitCode, std::string_view>, 19> kMeanings{{
     {ExitCode::cancelled, "stopped on request"},
     {ExitCode::too_large, "over a size limit of the service"},
     {ExitCode::still_running, "the time of --wait is over; the operation goes on"},
+    {ExitCode::partial, "'home import --copy': some homes are done, some are not; the report names them"},
 }};
 
 }  // namespace

@@ -27,6 +27,7 @@ enum class ExitCode : int {
   cancelled = 16,
   too_large = 17,
   still_running = 20,
+  partial = 21,
 };
 
 [[nodiscard]] ExitCode exit_code(Errc code);

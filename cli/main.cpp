@@ -5,6 +5,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 
 #include "cli/app.h"
@@ -39,6 +40,14 @@ using homeport::Result;
 using homeport::drivers::NfsServer;
 using homeport::drivers::Tree;
 
+Result<std::string> machine_id() {
+  const char* path = "/etc/machine-id";
+  std::ifstream file(path);
+  std::string id;
+  if (std::getline(file, id)) return id;
+  return homeport::Error{.code = homeport::Errc::not_found, .message = std::string(path) + " cannot be read"};
+}
+
 class LocalDoor final : public homeport::cli::TreeDoor {
  public:
   Result<std::unique_ptr<Tree>> open(const OpContext& /*op*/, const AbsolutePath& path, bool for_writing) override {
@@ -68,7 +77,8 @@ int main(int argc, char** argv) {
   const auto ids = homeport::make_system_ids();
   const homeport::cli::TreeDoors trees{
       .local = [] { return std::make_unique<LocalDoor>(); },
-      .nfs = [&](const homeport::cli::NfsAddress& at) { return std::make_unique<NfsDoor>(at, *clock); }};
+      .nfs = [&](const homeport::cli::NfsAddress& at) { return std::make_unique<NfsDoor>(at, *clock); },
+      .machine_id = machine_id};
   homeport::cli::Host host{.env = variable,
                            .in = std::cin,
                            .out = std::cout,

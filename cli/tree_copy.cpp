@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <unordered_map>
 
 #include "provisioner/base/digest.h"
 
@@ -20,6 +21,7 @@ using drivers::Tree;
 constexpr std::size_t kPiece = std::size_t{1} << 20U;   // read, hashed and read back at once
 constexpr std::size_t kBlock = std::size_t{64} << 10U;  // a block of zeros is left out: sparse files stay sparse
 constexpr std::chrono::seconds kLongestCall{120};
+constexpr std::size_t kMostUnreadable = 1000;
 
 // NFSv3 counts seconds from 1970 in 32 bits (RFC 1813, nfstime3).
 WallTime storable(WallTime time) {
@@ -28,6 +30,8 @@ WallTime storable(WallTime time) {
 }
 
 bool same_file(const EntryAttributes& from, const EntryAttributes& to) {
+  // A file of one name that has several in the target was one of several when it was copied.
+  if (from.links == 1 && to.links > 1) return false;
   return to.type == EntryType::file && from.size == to.size && from.mode == to.mode && from.uid == to.uid &&
          from.gid == to.gid && storable(from.modified) == to.modified;
 }
@@ -51,6 +55,39 @@ std::string joined(const std::string& dir, const std::string& name) {
 
 }  // namespace
 
+bool is_of_the_entry(const Error& error) {
+  if (error.code == Errc::internal || error.code == Errc::cancelled || error.code == Errc::timed_out) return false;
+  if (!is_transient(error.code)) return true;
+  constexpr int kJukebox = 10008;  // NFS3ERR_JUKEBOX, RFC 1813: come back later
+  return error.code == Errc::unavailable && error.upstream && error.upstream->status != 0 &&
+         error.upstream->status != kJukebox;
+}
+
+Result<Listing> list_all(const std::function<OpContext()>& op, Tree& tree, const Node& directory, bool with_unseen) {
+  Listing out;
+  std::unordered_map<std::string, std::size_t> at;
+  std::optional<drivers::Cursor> from;
+  do {
+    const std::array<drivers::ListRequest, 1> wanted{
+        {{.directory = directory, .from = from, .with_unseen = with_unseen}}};
+    auto page = std::move(tree.list(op(), wanted).front());
+    if (!page) return std::move(page).error();
+    for (auto& entry : page->entries) {
+      const auto [known, is_new] = at.try_emplace(entry.name, out.entries.size());
+      if (is_new) {
+        out.entries.push_back(std::move(entry));
+      } else {
+        out.entries[known->second] = std::move(entry);
+      }
+    }
+    std::ranges::move(page->unseen, std::back_inserter(out.unseen));
+    from = std::move(page->next);
+  } while (from);
+  // The listing began again, and what could not be seen the first time could the second, or is named twice.
+  std::erase_if(out.unseen, [&](const auto& one) { return !at.try_emplace(one.name, 0).second; });
+  return out;
+}
+
 // One directory on the way down.
 struct TreeCopy::Level {
   std::string path;
@@ -63,6 +100,12 @@ struct TreeCopy::Level {
 
 OpContext TreeCopy::op() const {
   return {.request_id = "copy", .deadline = clock_.mono() + kLongestCall, .stop = stop_};
+}
+
+OpContext TreeCopy::writing() const {
+  auto out = op();
+  out.deadline = std::min(out.deadline, may_write_until_());
+  return out;
 }
 
 class TreeCopy::Pass {
@@ -88,41 +131,33 @@ class TreeCopy::Pass {
  private:
   // What the source refuses is a fault of that entry; what it cannot do now ends the pass.
   [[nodiscard]] bool noted(const Error& error, const std::string& path) {
-    if (is_transient(error.code) || error.code == Errc::cancelled || error.code == Errc::internal) return false;
+    if (!is_of_the_entry(error) || report_.unreadable.size() >= kMostUnreadable) return false;
     if (error.code == Errc::not_found) {
       report_.changing.push_back({path, "is gone since it was listed"});
     } else {
-      report_.unreadable.push_back({path, error.sentence()});
+      report_.unreadable.push_back({path.empty() ? "." : path, error.sentence()});
     }
     return true;
   }
 
-  static Result<std::vector<Entry>> list(const OpContext& op, Tree& tree, const Node& directory) {
-    std::vector<Entry> out;
-    std::optional<drivers::Cursor> from;
-    do {
-      const std::array<drivers::ListRequest, 1> wanted{{{.directory = directory, .from = from}}};
-      auto page = std::move(tree.list(op, wanted).front());
-      if (!page) return std::move(page).error();
-      std::ranges::move(page->entries, std::back_inserter(out));
-      from = std::move(page->next);
-    } while (from);
-    return out;
-  }
-
   Result<void> enter(Level level) {
-    auto entries = list(copy_.op(), from_, level.from.node);
-    if (!entries) {
-      if (noted(entries.error(), level.path)) return {};
-      return std::move(entries).context("read " + printable(level.path, 1100)).error();
+    auto listing = list_all([this] { return copy_.op(); }, from_, level.from.node, true);
+    if (!listing) {
+      if (noted(listing.error(), level.path)) return {};
+      return std::move(listing).context("read " + printable(level.path, 1100)).error();
     }
-    level.entries = std::move(entries).value();
+    level.entries = std::move(listing->entries);
     if (to_ != nullptr) {
-      HOMEPORT_TRY(auto there, list(copy_.op(), *to_, level.to));
-      for (auto& one : there) {
+      HOMEPORT_TRY(auto there, list_all([this] { return copy_.writing(); }, *to_, level.to, false));
+      for (auto& one : there.entries) {
         auto name = one.name;
         level.there.insert_or_assign(std::move(name), std::move(one));
       }
+    }
+    for (const auto& one : listing->unseen) {
+      const auto path = joined(level.path, one.name);
+      if (!noted(one.why, path)) return Result<void>(one.why).context("read " + printable(path, 1100));
+      level.there.erase(one.name);
     }
     levels_.push_back(std::move(level));
     return {};
@@ -136,13 +171,13 @@ class TreeCopy::Pass {
     for (const auto& [name, entry] : level.there) HOMEPORT_CHECK(remove(level.to, entry));
     if (levels_.empty()) return {};  // the root is as the service made it
     const auto& a = level.from.attributes;
-    HOMEPORT_TRY(const auto now, to_->stat(copy_.op(), level.to));
+    HOMEPORT_TRY(const auto now, to_->stat(copy_.writing(), level.to));
     if (now.mode == a.mode && now.uid == a.uid && now.gid == a.gid && now.modified == storable(a.modified)) return {};
     return set(level.to, level.path, {.owner = Owner{a.uid, a.gid}, .mode = a.mode, .modified = storable(a.modified)});
   }
 
   Result<void> set(const Node& node, const std::string& path, const AttributeChange& change) {
-    HOMEPORT_CHECK(to_->set_attributes(copy_.op(), node, change).context("copy " + printable(path, 1100)));
+    HOMEPORT_CHECK(to_->set_attributes(copy_.writing(), node, change).context("copy " + printable(path, 1100)));
     return {};
   }
 
@@ -169,9 +204,56 @@ class TreeCopy::Pass {
       case EntryType::other: break;
     }
     ++report_.files;
+    First* first = nullptr;
+    if (entry.attributes.links > 1) {
+      ++report_.several_names;
+      const auto [at, is_new] = firsts_.try_emplace(entry.attributes.id);
+      if (!is_new) return to_ == nullptr ? Result<void>{} : take_name(to, path, entry, there, at->second);
+      first = &at->second;
+      first->path = path;
+    }
     report_.bytes += entry.attributes.size;
-    if (entry.attributes.links > 1) ++report_.several_names;
-    return to_ == nullptr ? Result<void>{} : take_file(to, path, entry, there);
+    return to_ == nullptr ? Result<void>{} : take_file(to, path, entry, there, first);
+  }
+
+  // The first name of a file that has several, as it is in the target.
+  struct First {
+    std::string path;
+    Node to{};
+    std::uint64_t id = 0;  // 0: it is not whole, and whoever copies comes back
+  };
+
+  Result<void> take_name(const Node& dir, const std::string& path, const Entry& entry,
+                         const std::optional<Entry>& there, const First& first) {
+    if (first.id == 0) {
+      ++copy_.progress_.files;
+      report_.changing.push_back({path, "is another name of " + printable(first.path, 1100) + ", which is not whole"});
+      return {};
+    }
+    if (there && there->attributes.type == EntryType::file && there->attributes.id == first.id) {
+      ++copy_.progress_.files;
+      return {};
+    }
+    auto own = there;  // a file of its own that stands under this name
+    if (!copy_.no_links_) {
+      if (there) HOMEPORT_CHECK(remove(dir, *there));
+      own.reset();
+      auto linked = to_->link(copy_.writing(), first.to, dir, entry.name);
+      if (linked) {
+        ++copy_.progress_.files;
+        ++report_.copied;
+        return {};
+      }
+      // A file may have as many names as it can, or the server has no such call: then content counts.
+      const auto code = linked.error().code;
+      if (is_transient(code) || code == Errc::internal || code == Errc::already_exists || code == Errc::not_found)
+        return std::move(linked).context("copy " + printable(path, 1100));
+      copy_.no_links_ = true;
+    }
+    ++report_.separate;
+    report_.separate_bytes += entry.attributes.size;
+    report_.bytes += entry.attributes.size;
+    return take_file(dir, path, entry, own, nullptr);
   }
 
   Result<void> take_directory(const Node& dir, const std::string& path, const Entry& entry,
@@ -181,7 +263,7 @@ class TreeCopy::Pass {
       level.to = there->node;
     } else if (to_ != nullptr) {
       if (there) HOMEPORT_CHECK(remove(dir, *there));
-      HOMEPORT_TRY(const auto made, to_->make_directory(copy_.op(), dir, entry.name, {.mode = 0700}));
+      HOMEPORT_TRY(const auto made, to_->make_directory(copy_.writing(), dir, entry.name, {.mode = 0700}));
       level.to = made.node;
       ++report_.copied;
     }
@@ -195,25 +277,26 @@ class TreeCopy::Pass {
     const Owner owner{entry.attributes.uid, entry.attributes.gid};
     if (there && there->attributes.type == EntryType::symlink &&
         Owner{there->attributes.uid, there->attributes.gid} == owner) {
-      HOMEPORT_TRY(const auto present, to_->read_link(copy_.op(), there->node));
+      HOMEPORT_TRY(const auto present, to_->read_link(copy_.writing(), there->node));
       if (present == *target) return {};
     }
     if (there) HOMEPORT_CHECK(remove(dir, *there));
     HOMEPORT_CHECK(
-        to_->make_link(copy_.op(), dir, entry.name, *target, owner).context("copy " + printable(path, 1100)));
+        to_->make_link(copy_.writing(), dir, entry.name, *target, owner).context("copy " + printable(path, 1100)));
     ++report_.copied;
     return {};
   }
 
   Result<void> take_file(const Node& dir, const std::string& path, const Entry& entry,
-                         const std::optional<Entry>& there) {
+                         const std::optional<Entry>& there, First* first) {
     ++copy_.progress_.files;
     if (there && same_file(entry.attributes, there->attributes)) {
       copy_.progress_.bytes += entry.attributes.size;
+      if (first != nullptr) *first = {.path = path, .to = there->node, .id = there->attributes.id};
       return {};
     }
     if (there) HOMEPORT_CHECK(remove(dir, *there));
-    HOMEPORT_TRY(const auto made, to_->make_file(copy_.op(), dir, entry.name, {.mode = 0600}));
+    HOMEPORT_TRY(const auto made, to_->make_file(copy_.writing(), dir, entry.name, {.mode = 0600}));
     ++report_.copied;
     std::vector<Sha256> sums;
     std::uint64_t size = 0;
@@ -234,7 +317,8 @@ class TreeCopy::Pass {
     }
     // Last: from now on it counts as whole.
     HOMEPORT_CHECK(set(made.node, path, {.modified = storable(a.modified)}));
-    HOMEPORT_TRY(const auto now, to_->stat(copy_.op(), made.node));
+    HOMEPORT_TRY(const auto now, to_->stat(copy_.writing(), made.node));
+    if (first != nullptr) *first = {.path = path, .to = made.node, .id = now.id};
     if (same_file(a, now)) return {};
     return Error{.code = Errc::failed_precondition,
                  .message = "the server did not keep owner, mode, size or time of " + printable(path, 1100),
@@ -253,7 +337,7 @@ class TreeCopy::Pass {
       sums.push_back(sha256(text_of(data)));
       for (std::size_t at = 0; at < got;) {
         const auto run = run_at(data, at);
-        if (run > 0) HOMEPORT_CHECK(to_->write(copy_.op(), to, size + at, data.subspan(at, run)));
+        if (run > 0) HOMEPORT_CHECK(to_->write(copy_.writing(), to, size + at, data.subspan(at, run)));
         at += std::max(run, std::min(kBlock, got - at));
       }
       size += got;
@@ -282,14 +366,14 @@ class TreeCopy::Pass {
       const auto wanted = std::span(piece_).first(static_cast<std::size_t>(ends[i] - from));
       std::size_t got = 0;
       while (got < wanted.size()) {
-        HOMEPORT_TRY(const auto n, to_->read(copy_.op(), file, from + got, wanted.subspan(got)));
+        HOMEPORT_TRY(const auto n, to_->read(copy_.writing(), file, from + got, wanted.subspan(got)));
         if (n == 0) break;
         got += n;
       }
       if (got != wanted.size() || sha256(text_of(wanted)) != sums[i]) return differs(path);
       from = ends[i];
     }
-    HOMEPORT_TRY(const auto more, to_->read(copy_.op(), file, size, std::span(piece_).first(1)));
+    HOMEPORT_TRY(const auto more, to_->read(copy_.writing(), file, size, std::span(piece_).first(1)));
     return more == 0 ? Result<void>{} : differs(path);
   }
   static Error differs(const std::string& path) {
@@ -302,11 +386,11 @@ class TreeCopy::Pass {
   Result<void> remove(const Node& dir, const Entry& entry) {
     const bool is_directory = entry.attributes.type == EntryType::directory;
     if (is_directory) {
-      HOMEPORT_TRY(const auto below, list(copy_.op(), *to_, entry.node));
-      for (const auto& one : below) HOMEPORT_CHECK(remove(entry.node, one));
+      HOMEPORT_TRY(const auto below, list_all([this] { return copy_.writing(); }, *to_, entry.node, false));
+      for (const auto& one : below.entries) HOMEPORT_CHECK(remove(entry.node, one));
     }
     const std::array<Tree::Removal, 1> one{{{.directory = dir, .name = entry.name, .is_directory = is_directory}}};
-    HOMEPORT_CHECK(std::move(to_->remove(copy_.op(), one).front()));
+    HOMEPORT_CHECK(std::move(to_->remove(copy_.writing(), one).front()));
     ++report_.removed;
     return {};
   }
@@ -318,6 +402,7 @@ class TreeCopy::Pass {
   std::vector<std::uint64_t> ends_{};  // of the pieces of the file that is being sent
   bool from_failed_ = false;           // whose error send() gave
   std::vector<Level> levels_{};
+  std::map<std::uint64_t, First> firsts_{};  // by the file's id in the source
   CopyReport report_{};
 };
 

@@ -28,6 +28,7 @@ struct NfsAddress {
 struct TreeDoors {
   std::function<std::unique_ptr<TreeDoor>()> local;  // of this machine, for reading only
   std::function<std::unique_ptr<TreeDoor>(const NfsAddress&)> nfs;
+  std::function<Result<std::string>()> machine_id;  // of this machine: machine-id(5)
 };
 
 }  // namespace homeport::cli

@@ -13,6 +13,7 @@ using parts::size_at;
 
 std::string limit_text(const Json& space) {
   const auto limit = number_at(space, "quota.limit_bytes");
+  if (const auto reason = text_at(space, "quota.reason"); !limit && reason != "-") return "none; " + reason;
   return limit ? human_bytes(limit) + " (" + text_at(space, "quota.class") + ")" : "-";
 }
 
@@ -196,6 +197,10 @@ std::string space_view(const Json& space, const Look& look, WallTime now) {
                                       "login ends it"});
   add_if(details, "operation", text_at(space, "operation"));
   add_if(details, "copying from", text_at(space, "copying"));
+  if (member(space, "copying_by") != nullptr)
+    details.push_back({"copied by", text_at(space, "copying_by.by") + ", since " +
+                                        human_time(text_at(space, "copying_by.since"), now) + ", last heard of " +
+                                        human_time(text_at(space, "copying_by.renewed"), now)});
   add_if(details, "note", text_at(space, "note"));
   std::string out = details_text(details, look);
   if (member(space, "grants") != nullptr) out += section("Granted to", grants_text(space, look));

@@ -1,9 +1,6 @@
 #include "cli/commands/home_copy.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <charconv>
 #include <nlohmann/json.hpp>
@@ -11,8 +8,11 @@
 #include <thread>
 
 #include "cli/commands/home_copy_report.h"
+#include "cli/copy_claims.h"
 #include "cli/copy_plan.h"
+#include "cli/copy_source.h"
 #include "cli/tree_doors.h"
+#include "provisioner/base/bytes.h"
 
 namespace homeport::cli {
 namespace {
@@ -21,19 +21,13 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kBatch = 200;
 constexpr std::size_t kAtOnce = 4;  // homes that are copied at the same time
-constexpr int kMostPasses = 5;      // a home that still changes then has to wait until nobody works in it
+constexpr int kMostClaims = 2;
+constexpr int kMostPasses = 5;  // a home that still changes then has to wait until nobody works in it
 constexpr milliseconds kServerWait{20'000};
 constexpr milliseconds kPause{250};
-constexpr std::chrono::minutes kListing{10};
 
 Error usage(std::string message, std::string hint) {
   return Error{.code = Errc::invalid_argument, .message = std::move(message), .hint = std::move(hint)};
-}
-
-std::string this_host() {
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
-  return name.data();
 }
 
 std::optional<std::uint16_t> port_of(const Json& facts, const char* name) {
@@ -81,39 +75,34 @@ class CopyRun {
     if (job_.options.mount_port) address.mount_port = job_.options.mount_port;
     target_ = doors->nfs(address);
     HOMEPORT_CHECK(open_source(*doors));
-    HOMEPORT_TRY(auto pattern, policies::HomePattern::parse(job_.match.empty() ? "{user}" : job_.match));
-    HOMEPORT_TRY(const auto tree, source_->open(op(), *base_, false).context("open " + label_ + base_->str()));
-    OpContext listing = op();
-    listing.deadline = cli_.host().clock.mono() + kListing;
-    HOMEPORT_TRY(auto plan,
-                 plan_copy(listing, *tree,
-                           {.pattern = std::move(pattern), .names = job_.names, .system_below = job_.system_below}));
+    HOMEPORT_TRY(const auto tree, source_->open(op(), *base_, false).context("open " + name_.words(base_->str())));
+    HOMEPORT_TRY(auto plan, plan_homes(*tree));
     for (auto& home : plan.homes) {
-      auto from = label_ + (base_->str() == "/" ? "" : base_->str()) + "/" + home.path;
-      result_.homes.push_back({.source = std::move(home), .from = std::move(from)});
+      const auto path = (base_->str() == "/" ? "" : base_->str()) + "/" + home.path;
+      result_.homes.push_back({.source = std::move(home), .from = name_.words(path), .identity = name_.identity(path)});
     }
     result_.refused = std::move(plan.refused);
     result_.unmatched = plan.unmatched;
     return {};
   }
 
-  // A dry run: counts, and asks what the service knows of each person.
+  // A dry run: asks the service what it would decide for each person, by the checks of the real run, and counts.
   Result<void> count() {
     HOMEPORT_TRY(Api * api, cli_.api());
     for (auto& home : result_.homes) {
-      HOMEPORT_TRY(const auto target, in_realm(cli_, Target("/v1/homes").part(home.source.user)));
-      const auto known = api->get(target);
-      if (!known && known.error().code != Errc::not_found) return known.error();
-      if (known) look_at_known(home, *known);
+      if (stop_.stop_requested()) return Error{.code = Errc::cancelled, .message = "interrupted"};
+      auto asked = ask(*api, home);
+      if (!asked && ends_the_run(asked.error().code)) return asked;
+      if (!asked) home.fail(std::move(asked).error());
       if (home.outcome == CopiedHome::Outcome::failed || home.outcome == CopiedHome::Outcome::exists) continue;
       auto counted = count_one(home);
       if (!counted && counted.error().code == Errc::cancelled) return std::move(counted).error();
-      if (counted) {
-        home.report = std::move(counted).value();
-      } else {
+      if (!counted) {
         home.fail(std::move(counted).error());
+        continue;
       }
-      if (stop_.stop_requested()) return Error{.code = Errc::cancelled, .message = "interrupted"};
+      home.report = std::move(counted).value();
+      if (auto whole = check_readable(home); !whole) home.fail(std::move(whole).error());
     }
     return {};
   }
@@ -142,6 +131,8 @@ class CopyRun {
   }
 
   Result<void> copy() {
+    HOMEPORT_TRY(auto renewing, cli_.another_api());
+    claims_ = std::make_unique<CopyClaims>(cli_, std::move(renewing), stop_);
     std::vector<std::unique_ptr<Api>> apis;
     for (std::size_t i = 0; i < std::min(kAtOnce, result_.homes.size()); ++i) {
       HOMEPORT_TRY(auto api, cli_.another_api());
@@ -171,30 +162,78 @@ class CopyRun {
     std::string path = from;
     if (from.starts_with('/')) {
       source_ = doors.local();
-      label_ = this_host() + ":";
+      if (job_.options.source_name.empty()) {
+        HOMEPORT_TRY(name_, machine_source(this_host(), doors.machine_id()));
+      }
     } else if (colon != std::string::npos) {
       HOMEPORT_TRY(const auto address, address_of(cli_, from.substr(0, colon)));
       source_ = doors.nfs(address);
-      label_ = from.substr(0, colon + 1);
+      name_ = server_source(from.substr(0, colon), address);
       path = from.substr(colon + 1);
     } else {
       return usage("'" + safe_text(from) + "' names no source",
                    "--from /home is a directory of this machine, --from BACKEND:/export/home one of another backend");
+    }
+    if (!job_.options.source_name.empty()) {
+      HOMEPORT_TRY(name_, named_source(job_.options.source_name));
     }
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
     HOMEPORT_TRY(base_, AbsolutePath::parse(path));
     return {};
   }
 
-  static void look_at_known(CopiedHome& home, const Json& space) {
-    if (text_at(space, "copying") == home.from) {
-      home.outcome = CopiedHome::Outcome::half;
-    } else if (member(space, "copying") == nullptr && text_at(space, "note") == "copied from " + home.from) {
-      home.outcome = CopiedHome::Outcome::exists;
-    } else {
-      home.fail(Error{.code = Errc::already_exists,
-                      .message = home.source.user + " has a home already: nothing is copied over one that is in use"});
+  Result<CopyPlan> plan_homes(drivers::Tree& tree) {
+    const EachOp each = [this] { return op(); };
+    if (job_.map)
+      return plan_mapped_copy(each, tree, {.base = *base_, .lines = *job_.map, .system_below = job_.system_below});
+    HOMEPORT_TRY(auto pattern, policies::HomePattern::parse(job_.match.empty() ? "{user}" : job_.match));
+    return plan_copy(each, tree,
+                     {.pattern = std::move(pattern), .names = job_.names, .system_below = job_.system_below});
+  }
+
+  // Failures that the next home would meet as well.
+  static bool ends_the_run(Errc code) {
+    return is_transient(code) || code == Errc::unauthenticated || code == Errc::forbidden;
+  }
+
+  Result<void> ask(Api& api, CopiedHome& home) {
+    Json body = item_of(home);
+    body.erase("user");
+    HOMEPORT_TRY(auto target, in_realm(cli_, Target("/v1/homes").part(home.source.user).query("dry_run", "true")));
+    HOMEPORT_TRY(const auto answer, api.json({.method = "PUT", .target = std::move(target), .body = body.dump()}));
+    if (const auto* known = member(answer, "result")) {
+      home.space = *known;
+      const bool over = member(*known, "copying") == nullptr;
+      home.outcome = over ? CopiedHome::Outcome::exists : CopiedHome::Outcome::half;
     }
+    if (const auto* decided = member(answer, "home")) home.decided = *decided;
+    return {};
+  }
+
+  Json item_of(const CopiedHome& home) const {
+    const auto& source = home.source;
+    Json item{{"user", source.user},
+              {"uid", source.uid},
+              {"gid", source.gid},
+              {"copying", {{"from", home.from}, {"source", home.identity}, {"backend", job_.backend}}}};
+    const auto& klass = source.klass.empty() ? job_.klass : source.klass;
+    if (!klass.empty()) item["class"] = klass;
+    if (!source.quota.empty()) item["quota"] = Bytes::parse(source.quota).value().count();  // checked when it was read
+    if (!job_.hub.empty()) item["hub"] = job_.hub;
+    if (job_.allow_similar) item["allow_similar"] = true;
+    return item;
+  }
+
+  static Result<void> check_readable(const CopiedHome& home) {
+    if (home.report.unreadable.empty()) return {};
+    const auto& first = home.report.unreadable.front();
+    const auto count = home.report.unreadable.size();
+    return Error{.code = Errc::permission_denied,
+                 .message = std::to_string(count) + (count == 1 ? " entry of " : " entries of ") + home.from +
+                            " cannot be read; the first: " + printable(first.path, 200) + ": " + first.why,
+                 .hint =
+                     "mend them, read them as root, or take them out, and give the command again; the home is "
+                     "withheld until all is copied"};
   }
 
   Result<std::unique_ptr<drivers::Tree>> open_home(const CopiedHome& home) {
@@ -216,16 +255,7 @@ class CopyRun {
 
   Result<void> make_batch(Api& api, const std::vector<CopiedHome*>& homes) {
     Json body{{"items", Json::array()}};
-    for (const auto* home : homes) {
-      Json item{{"user", home->source.user},
-                {"uid", home->source.uid},
-                {"gid", home->source.gid},
-                {"copying", {{"from", home->from}, {"backend", job_.backend}}}};
-      if (!job_.klass.empty()) item["class"] = job_.klass;
-      if (!job_.hub.empty()) item["hub"] = job_.hub;
-      if (job_.allow_similar) item["allow_similar"] = true;
-      body["items"].push_back(std::move(item));
-    }
+    for (const auto* home : homes) body["items"].push_back(item_of(*home));
     HOMEPORT_TRY(auto target, in_realm(cli_, Target("/v1/homes:ensure")));
     target.query("wait", std::to_string(kServerWait.count() / 1000));
     HOMEPORT_TRY(const auto answer, api.json({.method = "POST",
@@ -267,45 +297,50 @@ class CopyRun {
     }
   }
 
-  // Another run of the same command may have ended this copy: then it is somebody's home, and nothing in it is touched.
-  Result<bool> still_ours(Api& api, CopiedHome& home) {
-    HOMEPORT_TRY(home.space,
-                 api.json({.method = "GET", .target = Target("/v1/homes").part(text_at(home.space, "key"))}));
-    const bool ours = text_at(home.space, "copying") == home.from;
-    if (!ours) home.outcome = CopiedHome::Outcome::exists;
-    return ours;
+  Result<void> copy_one(Api& api, CopiedHome& home) {
+    const auto key = text_at(home.space, "key");
+    HOMEPORT_TRY(auto claim, claims_->take(api, key, home.space));
+    Result<void> copied;
+    // The service did not answer for a while, so that the claim ran out: it is asked for once more, or twice.
+    for (int again = 0; claim != nullptr; ++again) {
+      copied = copy_claimed(api, home, *claim);
+      claims_->leave(api, claim);
+      if (const auto lost = claim->lost()) copied = *lost;
+      const bool ran_out = !copied && copied.error().code == Errc::timed_out && !claim->lost() &&
+                           cli_.host().clock.mono() >= claim->until();
+      if (!ran_out || again == kMostClaims) break;
+      HOMEPORT_TRY(claim, claims_->take(api, key, home.space));
+    }
+    if (claim == nullptr) home.outcome = CopiedHome::Outcome::exists;
+    return copied;
   }
 
-  Result<void> copy_one(Api& api, CopiedHome& home) {
+  Result<void> copy_claimed(Api& api, CopiedHome& home, const CopyClaim& claim) {
     HOMEPORT_TRY(const auto from, open_home(home));
     HOMEPORT_TRY(const auto path, AbsolutePath::parse(text_at(home.space, "path")));
     HOMEPORT_TRY(const auto to, target_->open(op(), path, true).context("open " + path.str() + " of " + job_.backend));
-    TreeCopy copy(cli_.host().clock, stop_, progress_);
+    TreeCopy copy(cli_.host().clock, claim.stop(), progress_, [&claim] { return claim.until(); });
     for (int pass = 0;; ++pass) {
       if (pass == kMostPasses) {
         return Error{.code = Errc::conflict,
                      .message = home.from + " changes while it is copied",
                      .hint = "stop what works in it, then give the command again; what is copied stays"};
       }
-      HOMEPORT_TRY(const bool ours, still_ours(api, home));
-      if (!ours) return {};
       const auto before = home.report.copied;
       auto report = copy.pass(*from, *to);
       if (!report) return with_advice(std::move(report).error());
       home.report = std::move(report).value();
       home.report.copied += before;
-      if (!home.report.unreadable.empty()) {
-        const auto& first = home.report.unreadable.front();
-        return Error{.code = Errc::permission_denied,
-                     .message = std::to_string(home.report.unreadable.size()) + " entries of " + home.from +
-                                " cannot be read; the first: " + printable(first.path, 200) + ": " + first.why,
-                     .hint = "read them as root, or take them out; the home is withheld until all is copied"};
-      }
+      HOMEPORT_CHECK(check_readable(home));
       if (home.report.copied == before && home.report.removed == 0 && home.report.complete()) break;
     }
-    HOMEPORT_TRY(home.space, api.json({.method = "POST",
-                                       .target = Target("/v1/homes").part(text_at(home.space, "key")).literal("copied"),
-                                       .repeat = Repeat::keyed}));
+    HOMEPORT_TRY(
+        home.space,
+        api.json(
+            {.method = "POST",
+             .target = Target("/v1/homes").part(text_at(home.space, "key")).literal("copied"),
+             .body = Json{{"run", claims_->run()}, {"bytes", home.report.bytes}, {"files", home.report.files}}.dump(),
+             .repeat = Repeat::keyed}));
     home.outcome = CopiedHome::Outcome::copied;
     return {};
   }
@@ -322,9 +357,10 @@ class CopyRun {
   const std::stop_token stop_;
   std::unique_ptr<TreeDoor> source_{};
   std::unique_ptr<TreeDoor> target_{};
-  std::string label_{};  // "host:", "backend:"
+  SourceName name_{};
   std::optional<AbsolutePath> base_{};
   CopyProgress progress_{};
+  std::unique_ptr<CopyClaims> claims_{};
   CopyResult result_{};
   std::atomic<std::size_t> next_{0};
   std::atomic<std::size_t> done_{0};
@@ -336,6 +372,8 @@ class CopyRun {
 void add_copy_options(CLI::App* app, CopyOptions& options) {
   app->add_flag("--copy", options.copy, "copy the homes of --from into new ones instead of taking over what stands");
   add(app, "--from", options.from, "SOURCE", "with --copy: /DIRECTORY of this machine, or BACKEND:/PATH");
+  add(app, "--source-name", options.source_name, "NAME",
+      "with --copy: what tells this source from others, in place of this machine's id or the server's address");
   add(app, "--nfs-server", options.nfs_server, "HOST",
       "with --copy: how this machine reaches the backend's server, if not as its clients do");
   app->add_option("--nfs-port", options.nfs_port, "with --copy: its NFS port")->type_name("PORT");
@@ -360,7 +398,8 @@ Result<ExitCode> copy_homes(Cli& cli, const CopyJob& job) {
   const auto failed = run.result().first_failure();
   if (failed && !job.mutation.dry_run && (is_transient(*failed) || *failed == Errc::cancelled))
     cli.note("giving the same command again goes on where this stopped");
-  return failed ? exit_code(*failed) : ExitCode::ok;
+  if (!failed) return ExitCode::ok;
+  return run.result().some_done() ? ExitCode::partial : exit_code(*failed);
 }
 
 }  // namespace homeport::cli

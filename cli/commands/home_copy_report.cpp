@@ -36,13 +36,20 @@ Json home_json(const CopiedHome& home, bool dry_run) {
            {"directories", report.directories},
            {"links", report.links},
            {"bytes", report.bytes},
+           {"class", nullptr},
+           {"limit_bytes", nullptr},
            {"several_names", report.several_names},
+           {"separate_files", report.separate},
+           {"separate_bytes", report.separate_bytes},
            {"left_behind", notes_json(report.left_behind)},
            {"unreadable", notes_json(report.unreadable)},
            {"changing", notes_json(report.changing)},
            {"over_limit_bytes", nullptr},
            {"error", nullptr}};
-  const auto limit = home.space.is_object() ? number_at(home.space, "quota.limit_bytes") : std::nullopt;
+  const bool known = home.space.is_object();
+  const auto limit = known ? number_at(home.space, "quota.limit_bytes") : number_at(home.decided, "quota_bytes");
+  if (const auto klass = text_at(known ? home.space : home.decided, "class"); klass != "-") out["class"] = klass;
+  if (limit) out["limit_bytes"] = *limit;
   if (limit && report.bytes > *limit) out["over_limit_bytes"] = *limit;
   if (home.error) {
     out["error"] = {{"code", std::string(errc_name(home.error->code))},
@@ -73,23 +80,55 @@ void add_notes(const Json& item, std::vector<std::string>& lines) {
   const auto user = text_at(item, "user");
   for (const auto& note : items_at(item, "left_behind"))
     lines.push_back(user + ": " + text_at(note, "path") + " is left behind: " + text_at(note, "why"));
-  if (const auto count = number_at(item, "several_names").value_or(0); count > 0)
-    lines.push_back(user + ": " + std::to_string(count) + (count == 1 ? " file has" : " files have") +
-                    " several names; each becomes a file of its own");
+  const auto several = number_at(item, "several_names").value_or(0);
+  const auto separate = number_at(item, "separate_files").value_or(0);
+  if (separate > 0) {
+    lines.push_back(user + ": " + std::to_string(separate) + " of " + std::to_string(several) +
+                    " hard links became files of their own, since the server makes none: " +
+                    human_bytes(number_at(item, "separate_bytes").value_or(0)) + " more");
+  } else if (several > 0) {
+    lines.push_back(user + ": " + std::to_string(several) + " names are hard links, and stay so");
+  }
   if (const auto limit = number_at(item, "over_limit_bytes"))
-    lines.push_back(user + ": holds more than its limit of " + human_bytes(*limit) +
-                    "; `homeport home resize` raises it");
+    lines.push_back(user + ": " + human_bytes(number_at(item, "bytes").value_or(0)) + " is more than the limit of " +
+                    human_bytes(*limit) + "; it becomes 20 % above its use when it is copied");
   if (text_at(item, "error.message") == "-") return;
   const auto hint = text_at(item, "error.hint");
   lines.push_back(user + ": " + text_at(item, "error.message") +
                   (hint.empty() || hint == "-" ? "" : " (" + hint + ")"));
 }
 
+// What would be made of each home.
+std::string decided_table(const Json& result, const Look& look) {
+  if (!flag_at(result, "dry_run")) return {};
+  Table table({{"USER", Align::left, true},
+               {"CLASS"},
+               {"FILES", Align::right},
+               {"SIZE", Align::right},
+               {"LIMIT", Align::right}});
+  for (const auto& item : items_at(result, "items")) {
+    if (!text_at(item, "outcome").starts_with("would") || table.rows() >= kShown) continue;
+    const auto limit = number_at(item, "limit_bytes");
+    table.add({{text_at(item, "user")},
+               {text_at(item, "class")},
+               {text_at(item, "files")},
+               {human_bytes(number_at(item, "bytes").value_or(0))},
+               {limit ? human_bytes(*limit) : "none"}});
+  }
+  return table.empty() ? std::string() : "\n" + table.text(look);
+}
+
 }  // namespace
 
 std::optional<Errc> CopyResult::first_failure() const {
   const auto at = std::ranges::find_if(homes, [](const auto& home) { return home.error.has_value(); });
-  return at == homes.end() ? std::nullopt : std::optional(at->error->code);
+  if (at != homes.end()) return at->error->code;
+  const bool unseen = std::ranges::any_of(refused, [](const auto& one) { return one.reason == "unreadable"; });
+  return unseen ? std::optional(Errc::permission_denied) : std::nullopt;
+}
+
+bool CopyResult::some_done() const {
+  return std::ranges::any_of(homes, [](const auto& home) { return !home.error; });
 }
 
 Json copy_json(const CopyResult& result, bool dry_run) {
@@ -120,7 +159,7 @@ Json copy_json(const CopyResult& result, bool dry_run) {
 }
 
 std::string copy_view(const Json& result, const Look& look, WallTime /*now*/) {
-  std::string out = summary(result);
+  std::string out = summary(result) + decided_table(result, look);
   Table refused({{"PATH", Align::left, true}, {"USER", Align::left, true}, {"WHY NOT"}});
   std::vector<std::string> lines;
   for (const auto& one : items_at(result, "refused")) {

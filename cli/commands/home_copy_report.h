@@ -23,8 +23,10 @@ struct CopiedHome {
   };
   CopySource source;
   std::string from;  // "host:/home/alice"
+  std::string identity{};
   Outcome outcome = Outcome::waiting;
   nlohmann::ordered_json space{};
+  nlohmann::ordered_json decided{};  // a dry run: class, backend, quota of the new home
   CopyReport report{};
   std::optional<Error> error{};
 
@@ -38,7 +40,9 @@ struct CopyResult {
   std::vector<CopiedHome> homes{};
   std::vector<NotCopied> refused{};
   std::size_t unmatched = 0;
+  // Of a home, or of what could be one and cannot be looked at.
   [[nodiscard]] std::optional<Errc> first_failure() const;
+  [[nodiscard]] bool some_done() const;
 };
 
 [[nodiscard]] Json copy_json(const CopyResult& result, bool dry_run);

@@ -77,12 +77,18 @@ Result<void> check_options(const ImportOptions& o) {
 }
 
 Result<ExitCode> import_by_copy(Cli& cli, const ImportOptions& o) {
-  if (!o.base.empty() || !o.map.empty() || o.kubernetes.any() || !o.failures.empty())
-    return usage("--base, --map, --from-kubernetes and --failures have no meaning with --copy",
-                 "--from says where the homes are, --match how they are named there");
+  if (!o.base.empty() || o.kubernetes.any() || !o.failures.empty())
+    return usage("--base, --from-kubernetes and --failures have no meaning with --copy",
+                 "--from says where the homes are, --match how they are named there, or --map whose each one is");
+  if (!o.map.empty() && (!o.match.empty() || !o.names.empty()))
+    return usage("--match and --names have no meaning with --map", "the map says whose each home is");
   CopyJob job{.backend = o.backend, .match = o.match, .klass = o.klass, .hub = o.hub};
   if (!o.names.empty()) {
     HOMEPORT_TRY(job.names, read_names(cli, o.names));
+  }
+  if (!o.map.empty()) {
+    HOMEPORT_TRY(const auto text, read_text(cli, o.map));
+    HOMEPORT_TRY(job.map, parse_home_map(text, source_name(o.map)));
   }
   job.allow_similar = o.allow_similar;
   job.system_below = o.system_below.value_or(job.system_below);
@@ -178,7 +184,7 @@ Result<ExitCode> import_from_kubernetes(Cli& cli, const ImportOptions& o) {
 
 Result<ExitCode> import(Cli& cli, const ImportOptions& o) {
   if (o.copy.copy) return import_by_copy(cli, o);
-  if (o.copy.any()) return usage("--from, --nfs-server, --nfs-port and --mount-port go with --copy", {});
+  if (o.copy.any()) return usage("--from, --source-name, --nfs-server, --nfs-port and --mount-port go with --copy", {});
   HOMEPORT_CHECK(check_options(o));
   if (!o.kubernetes.dump.empty()) return import_from_kubernetes(cli, o);
   HOMEPORT_TRY(const auto body, plan_body(cli, o));
@@ -213,13 +219,21 @@ void add_import_command(const Noun& noun) {
            "owners, modes, times and links, each file read back and compared. Run it as root, on a machine that the "
            "export lets be root. The source is only read. Logins wait until a home is whole; killed or interrupted, "
            "the "
-           "same command goes on. Not copied: sockets, pipes, devices and other filesystems mounted in a home (each is "
-           "named), ACLs and extended attributes; a file of several names becomes several files.",
+           "same command goes on. Two runs never work in one home: the second one says who has it, and since when; "
+           "what a killed run had is free half a minute later. --map says whose each directory below --from is. A "
+           "home of which something cannot be read stays withheld and is named, the others are copied, and the exit "
+           "code is 21. Which source a copy comes from is known by a digest of this machine's /etc/machine-id, or by "
+           "the server's address and the path; nothing goes on from another source. --source-name names it instead: "
+           "for disks that moved to another machine, and for machines that were cloned with their id. Not copied: "
+           "sockets, pipes, devices and other filesystems mounted in a home (each is named), ACLs and extended "
+           "attributes. Hard links within a home are kept; where the server makes none, each name becomes a file of "
+           "its own and what that costs is shown.",
        .example = "homeport home import --backend nas --base /home --match '{user}' --dry-run\n"
                   "homeport home import --backend nas --base /home --match 'jupyter-{tljh_user}'\n"
                   "homeport home import --backend nas --map users.csv --failures failed.csv\n"
                   "homeport home import --backend nas --copy --from /home --dry-run\n"
                   "homeport home import --backend nas --copy --from old:/export/home\n"
+                  "homeport home import --backend nas --copy --from /home --map users.csv\n"
                   "kubectl get pv,pvc -A -o yaml > dump.yaml\n"
                   "homeport home import --backend nas --from-kubernetes dump.yaml --dry-run",
        .takes_realm = true},

@@ -45,10 +45,17 @@ struct Entry {
 struct ListPage {
   std::vector<Entry> entries;  // "." and ".." left out
   std::optional<Cursor> next{};
+  // Stand there and cannot be looked at: a dead mount, a bad block. Only where asked for; else the listing fails.
+  struct Unseen {
+    std::string name;
+    Error why;
+  };
+  std::vector<Unseen> unseen{};
 };
 struct ListRequest {
   Node directory;
   std::optional<Cursor> from{};
+  bool with_unseen = false;
 };
 struct AttributeChange {
   std::optional<Owner> owner{};
@@ -66,7 +73,8 @@ class Tree {
   virtual Result<std::optional<Entry>> lookup(const OpContext& op, const Node& dir, std::string_view name) = 0;
   virtual Result<EntryAttributes> stat(const OpContext& op, const Node& node) = 0;
   // Many directories at once, kept in flight together. One result per request, in order; attributes come with the
-  // listing, never by a lookup per entry.
+  // listing, never by a lookup per entry. A server whose directory changes meanwhile may begin again: a name can come
+  // twice, on two pages, the later one being right.
   virtual std::vector<Result<ListPage>> list(const OpContext& op, std::span<const ListRequest> requests) = 0;
   virtual Result<std::size_t> read(const OpContext& op, const Node& file, std::uint64_t offset,
                                    std::span<std::byte> into) = 0;  // 0: end of file
@@ -78,6 +86,9 @@ class Tree {
                                   const AttributeChange& attributes) = 0;
   virtual Result<Entry> make_link(const OpContext& op, const Node& dir, std::string_view name, std::string_view target,
                                   Owner owner) = 0;
+  // One more name of a file. Fails with already_exists when the name stands, unsupported where files have one name
+  // only.
+  virtual Result<void> link(const OpContext& op, const Node& file, const Node& dir, std::string_view name) = 0;
   // Durable (stable storage) when it returns.
   virtual Result<void> write(const OpContext& op, const Node& file, std::uint64_t offset,
                              std::span<const std::byte> data) = 0;

@@ -21,6 +21,8 @@ Error from_errno(int code, const std::string& what) {
   if (code == EACCES || code == EPERM) kind = Errc::permission_denied;
   if (code == ELOOP || code == ENOTDIR || code == ENXIO) kind = Errc::failed_precondition;
   Error error{.code = kind, .message = what + ": " + std::generic_category().message(code)};
+  const bool ours = code == EMFILE || code == ENFILE || code == ENOMEM;  // says nothing about the file
+  if (!ours) error.upstream = Upstream{.system = "local", .status = code};
   if (code == ELOOP || code == ENOTDIR) error.hint = "links are not followed: name the directory itself";
   if (kind == Errc::permission_denied) error.hint = "run it as root, who may read everybody's files";
   return error;
@@ -92,6 +94,7 @@ class LocalTree final : public Tree {
   Result<Entry> make_link(const OpContext&, const Node&, std::string_view, std::string_view, Owner) override {
     return read_only();
   }
+  Result<void> link(const OpContext&, const Node&, const Node&, std::string_view) override { return read_only(); }
   Result<void> write(const OpContext&, const Node&, std::uint64_t, std::span<const std::byte>) override {
     return read_only();
   }
@@ -116,7 +119,7 @@ class LocalTree final : public Tree {
     std::string name;
   };
   Result<Place> place(const Node& node) const;
-  Result<ListPage> list_one(const Node& directory) const;
+  Result<ListPage> list_one(const Node& directory, bool with_unseen) const;
 
   Descriptor root_;
   std::string path_;
@@ -163,7 +166,7 @@ Result<std::optional<Entry>> LocalTree::lookup(const OpContext& op, const Node& 
   return std::optional(std::move(found));
 }
 
-Result<ListPage> LocalTree::list_one(const Node& directory) const {
+Result<ListPage> LocalTree::list_one(const Node& directory, bool with_unseen) const {
   HOMEPORT_TRY(const auto at, place(directory));
   constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   int fd = ::openat(at.directory->get(), at.name.c_str(), kFlags | O_NOATIME);
@@ -184,7 +187,10 @@ Result<ListPage> LocalTree::list_one(const Node& directory) const {
     struct stat status {};
     if (::fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
       if (errno == ENOENT) continue;  // gone since it was listed
-      return from_errno(errno, shown(below(directory, name)));
+      auto why = from_errno(errno, shown(below(directory, name)));
+      if (!with_unseen || !why.upstream) return why;
+      page.unseen.push_back({.name = name, .why = std::move(why)});
+      continue;
     }
     page.entries.push_back({.name = name, .node = below(directory, name), .attributes = attributes_of(status)});
   }
@@ -193,7 +199,7 @@ Result<ListPage> LocalTree::list_one(const Node& directory) const {
 std::vector<Result<ListPage>> LocalTree::list(const OpContext& /*op*/, std::span<const ListRequest> requests) {
   std::vector<Result<ListPage>> out;
   out.reserve(requests.size());
-  for (const auto& request : requests) out.push_back(list_one(request.directory));
+  for (const auto& request : requests) out.push_back(list_one(request.directory, request.with_unseen));
   return out;
 }
 

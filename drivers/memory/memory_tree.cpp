@@ -79,6 +79,13 @@ class MemoryTree final : public Tree {
     return make(op, "SYMLINK", dir, name,
                 Inode{.type = EntryType::symlink, .mode = 0777, .target = std::string(target)}, {.owner = owner});
   }
+  Result<void> link(const OpContext& op, const Node& file, const Node& dir, std::string_view name) override {
+    HOMEPORT_CHECK(check_component(name));
+    const auto target = number_of(file);
+    if (!target) return stale();
+    return change<void>(op, "LINK", printable(name) + " to #" + file.handle, dir,
+                        [&](std::uint64_t id, World&) { return volume_->link(id, name, *target, clock_.now()); });
+  }
   Result<void> write(const OpContext& op, const Node& file, std::uint64_t offset,
                      std::span<const std::byte> data) override {
     return change<void>(op, "WRITE", std::to_string(data.size()) + " bytes", file,

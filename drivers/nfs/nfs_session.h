@@ -76,6 +76,8 @@ class Session {
   Result<Entry> make_file(const OpContext& op, const Place& place, const AttributeChange& attributes,
                           Existing existing);
   Result<Entry> make_link(const OpContext& op, const Place& place, const std::string& target);
+  // One more name of a file: RFC 1813 section 3.3.15.
+  Result<void> link(const OpContext& op, const Node& file, const Place& place);
   Result<void> set_attributes(const OpContext& op, const Node& node, const std::string& path,
                               const AttributeChange& change);
   // Modification time := the server's now.
@@ -99,7 +101,8 @@ class Session {
   Result<Entry> made(const OpContext& op, const Place& place, std::optional<Node> node,
                      std::optional<EntryAttributes> attributes);
   std::vector<Result<ListPage>> list_once(const OpContext& op, std::span<const ListRequest> requests);
-  Result<void> complete(const OpContext& op, const Node& dir, std::vector<Entry>& entries, std::vector<bool>& known);
+  Result<void> complete(const OpContext& op, const Node& dir, std::vector<Entry>& entries, std::vector<bool>& known,
+                        std::vector<ListPage::Unseen>* unseen);
 
   Reach reach_;
   std::string export_path_;

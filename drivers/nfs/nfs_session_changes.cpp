@@ -151,6 +151,21 @@ Result<Entry> Session::make_link(const OpContext& op, const Place& place, const 
   return made(op, place, std::move(node), got);
 }
 
+Result<void> Session::link(const OpContext& op, const Node& file, const Place& place) {
+  HOMEPORT_CHECK(check_component(place.name));
+  const std::string what = "LINK " + printable(place.path(), 1100);
+  std::array<RpcCall, 1> calls{{{.what = what,
+                                 .send =
+                                     [&](rpc_context* rpc, RpcCallback done, void* state) {
+                                       LINK3args wanted{.file = to_wire(file), .link = to_wire(place.dir, place.name)};
+                                       return rpc_nfs3_link_async(rpc, done, &wanted, state);
+                                     },
+                                 .take = status_of<LINK3res>(what)}}};
+  if (!change(op, calls, "nfs.link.before", "nfs.link.after")) return {};
+  HOMEPORT_CHECK(std::move(calls[0].outcome));
+  return {};
+}
+
 Result<void> Session::set_attributes(const OpContext& op, const Node& node, const std::string& path,
                                      const AttributeChange& change_wanted) {
   const std::string what = "SETATTR " + printable(path, 1100) + words_of(change_wanted);

@@ -127,9 +127,10 @@ RpcCall readdir_call(const Node& dir, const Position& from, const std::string& w
 }  // namespace
 
 // Names that came without attributes or handle are looked up, all at once; those that are gone meanwhile drop out. What
-// could not be asked for is not gone: then the listing fails.
+// could not be asked for is not gone: then the listing fails, unless the fault is the entry's own and `unseen` takes
+// it.
 Result<void> Session::complete(const OpContext& op, const Node& dir, std::vector<Entry>& entries,
-                               std::vector<bool>& known) {
+                               std::vector<bool>& known, std::vector<ListPage::Unseen>* unseen) {
   std::vector<NameRequest> missing;
   std::vector<std::size_t> at;
   for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -140,6 +141,10 @@ Result<void> Session::complete(const OpContext& op, const Node& dir, std::vector
   if (missing.empty()) return {};
   auto found = lookup(op, missing);
   for (std::size_t i = 0; i < found.size(); ++i) {
+    if (!found[i] && unseen != nullptr && is_of_one_entry(found[i].error())) {
+      unseen->push_back({.name = entries[at[i]].name, .why = std::move(found[i]).error()});
+      continue;
+    }
     if (!found[i]) return std::move(found[i]).error();
     if (!*found[i]) continue;
     entries[at[i]] = **std::move(found[i]);
@@ -178,11 +183,13 @@ std::vector<Result<ListPage>> Session::list_once(const OpContext& op, std::span<
       pages[i] = std::move(calls[at].outcome).error();
       continue;
     }
-    if (auto whole = complete(op, requests[i].directory, raw[i].entries, raw[i].known); !whole) {
+    std::vector<ListPage::Unseen> unseen;
+    auto* const takes = requests[i].with_unseen ? &unseen : nullptr;
+    if (auto whole = complete(op, requests[i].directory, raw[i].entries, raw[i].known, takes); !whole) {
       pages[i] = std::move(whole).error();
       continue;
     }
-    ListPage page{.entries = std::move(raw[i].entries)};
+    ListPage page{.entries = std::move(raw[i].entries), .unseen = std::move(unseen)};
     if (!raw[i].end) page.next = to_cursor(raw[i].next);
     pages[i] = std::move(page);
   }
@@ -202,8 +209,9 @@ std::vector<Result<ListPage>> Session::list(const OpContext& op, std::span<const
     if (pages[i] || !is_bad_cookie(pages[i].error())) continue;
     const auto position = from_cursor(requests[i].from);
     if (!position || position->restarts >= kMostRestarts) continue;
-    const std::array<ListRequest, 1> again{
-        {{.directory = requests[i].directory, .from = to_cursor({.restarts = position->restarts + 1})}}};
+    const std::array<ListRequest, 1> again{{{.directory = requests[i].directory,
+                                             .from = to_cursor({.restarts = position->restarts + 1}),
+                                             .with_unseen = requests[i].with_unseen}}};
     pages[i] = std::move(list_once(op, again).front());
   }
   return pages;

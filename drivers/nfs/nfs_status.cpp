@@ -116,6 +116,9 @@ bool is_unsupported(const Error& error) {
 bool is_bad_cookie(const Error& error) {
   return has_status(error, NFS3ERR_BAD_COOKIE);
 }
+bool is_of_one_entry(const Error& error) {
+  return has_status(error, NFS3ERR_IO) || is_refusal(error);
+}
 bool is_refusal(const Error& error) {
   return has_status(error, NFS3ERR_ACCES) || has_status(error, NFS3ERR_PERM);
 }

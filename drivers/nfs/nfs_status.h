@@ -17,6 +17,8 @@ namespace homeport::drivers::nfs {
 [[nodiscard]] bool is_unsupported(const Error& error);  // the server does not have this procedure
 // The server answered READDIRPLUS with NFS3ERR_BAD_COOKIE: the directory changed, begin again.
 [[nodiscard]] bool is_bad_cookie(const Error& error);
+// The server's trouble with this one file or directory: another may be fine.
+[[nodiscard]] bool is_of_one_entry(const Error& error);
 // The server refused for want of rights (ACCES or PERM), rather than because the export is read-only.
 [[nodiscard]] bool is_refusal(const Error& error);
 

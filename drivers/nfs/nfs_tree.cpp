@@ -85,6 +85,13 @@ Result<Entry> NfsTree::make_link(const OpContext& op, const Node& dir, std::stri
   return made;
 }
 
+Result<void> NfsTree::link(const OpContext& op, const Node& file, const Node& dir, std::string_view name) {
+  HOMEPORT_CHECK(check_writable());
+  HOMEPORT_CHECK(check_component(name));
+  HOMEPORT_TRY(auto session, site_.sessions.lease(op));
+  return session->link(op, file, place(dir, name));
+}
+
 Result<void> NfsTree::write(const OpContext& op, const Node& file, std::uint64_t offset,
                             std::span<const std::byte> data) {
   HOMEPORT_CHECK(check_writable());

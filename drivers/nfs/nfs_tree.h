@@ -29,6 +29,7 @@ class NfsTree final : public Tree {
                           const AttributeChange& attributes) override;
   Result<Entry> make_link(const OpContext& op, const Node& dir, std::string_view name, std::string_view target,
                           Owner owner) override;
+  Result<void> link(const OpContext& op, const Node& file, const Node& dir, std::string_view name) override;
   Result<void> write(const OpContext& op, const Node& file, std::uint64_t offset,
                      std::span<const std::byte> data) override;
   Result<void> set_attributes(const OpContext& op, const Node& node, const AttributeChange& change) override;

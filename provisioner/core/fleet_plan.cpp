@@ -22,6 +22,7 @@ constexpr int kSeveral = 2;
 struct Found {
   std::string path;
   drivers::EntryAttributes attributes{};
+  std::string unseen{};  // why it cannot be looked at; empty: it was
 };
 
 struct Directory {
@@ -57,7 +58,8 @@ Result<void> as_status(const Result<drivers::ListPage>& page) {
   return page.error();
 }
 
-// Level by level, many directories in flight; `enter` says which are looked into.
+// Level by level, many directories in flight; `enter` says which are looked into. What cannot be looked at is found all
+// the same. A server that begins again gives names twice.
 Result<std::vector<Found>> list_below(const OpContext& op, drivers::Tree& tree, const AbsolutePath& base,
                                       std::size_t depth,
                                       const std::function<bool(const std::vector<std::string>&)>& enter) {
@@ -69,14 +71,21 @@ Result<std::vector<Found>> list_below(const OpContext& op, drivers::Tree& tree, 
     const std::vector<Directory> batch(waiting.end() - n, waiting.end());
     waiting.resize(waiting.size() - static_cast<std::size_t>(n));
     std::vector<drivers::ListRequest> requests;
-    for (const auto& directory : batch) requests.push_back({.directory = directory.node, .from = directory.from});
+    for (const auto& directory : batch)
+      requests.push_back({.directory = directory.node, .from = directory.from, .with_unseen = true});
     auto pages = tree.list(op, requests);
     for (std::size_t i = 0; i < pages.size(); ++i) {
+      const bool below = !batch[i].components.empty();
+      if (!pages[i] && below && !is_transient(pages[i].error().code) && pages[i].error().code != Errc::internal) {
+        out.push_back({.path = joined(base, batch[i].components), .unseen = pages[i].error().sentence()});
+        continue;
+      }
       HOMEPORT_CHECK(as_status(pages[i]).context("list " + joined(base, batch[i].components)));
       if (pages[i]->next)
         waiting.push_back({.node = batch[i].node, .components = batch[i].components, .from = pages[i]->next});
       const auto& above = batch[i].components;
       const auto prefix = joined(base, above) + "/";
+      for (const auto& one : pages[i]->unseen) out.push_back({.path = prefix + one.name, .unseen = one.why.sentence()});
       for (auto& entry : pages[i]->entries) {
         if (above.empty() && entry.name == kAdministrative) continue;
         const bool may_enter = above.size() + 1 < depth && entry.attributes.type == drivers::EntryType::directory &&
@@ -135,8 +144,10 @@ class Planner {
     for (const auto& name : request_.names) learn(name);
     plan_.entries.reserve(found.size());
     const auto root = tree->root();
-    for (const auto index : order_of(found, request_.base.str().size()))
+    for (const auto index : order_of(found, request_.base.str().size())) {
+      if (!plan_.entries.empty() && plan_.entries.back().path == found[index].path) continue;  // named twice
       plan_.entries.push_back(entry_by_pattern(pattern, hashed, std::move(found[index]), root));
+    }
     base_is_free_ = !catalog_.space_around(request_.backend.str(), request_.base);
     return finish();
   }
@@ -173,9 +184,16 @@ class Planner {
     const auto tree = trees.open_path(op, path);
     if (!tree && is_transient(tree.error().code)) return tree.error();
     std::map<std::string, drivers::EntryAttributes> found;
+    std::map<std::string, std::string> unseen;
     if (tree) {
       HOMEPORT_TRY(const auto all, list_below(op, **tree, path, 1, [](const auto&) { return false; }));
-      for (const auto& one : all) found.emplace(last_component(one.path), one.attributes);
+      for (const auto& one : all) {
+        if (one.unseen.empty()) {
+          found.insert_or_assign(last_component(one.path), one.attributes);
+        } else {
+          unseen.emplace(last_component(one.path), one.unseen);
+        }
+      }
     }
     for (const auto* line : lines) {
       const auto name = line->path.substr(line->path.rfind('/') + 1);
@@ -190,6 +208,8 @@ class Planner {
         refuse(entry, "overlaps", "it holds Homeport's administrative directory: homes are made in it, it is none");
       } else if (own) {
         good = look_at(entry, *own, own->fs);
+      } else if (at == found.end() && unseen.contains(name)) {
+        refuse(entry, "unreadable", unseen.at(name));
       } else if (at == found.end()) {
         refuse(entry, "missing", tree ? "there is no such directory" : tree.error().sentence());
       } else {
@@ -245,6 +265,10 @@ class Planner {
                               const drivers::Entry& root) {
     FleetEntry entry{.path = std::move(found.path)};
     split_below(request_.base, entry.path, components_);
+    if (!found.unseen.empty()) {
+      refuse(entry, "unreadable", found.unseen);
+      return entry;
+    }
     const auto match = pattern.match(components_);
     entry.uid = found.attributes.uid.value;
     entry.gid = found.attributes.gid.value;

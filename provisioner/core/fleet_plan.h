@@ -54,7 +54,7 @@ struct FleetEntry {
   std::optional<Bytes> quota{};
   FleetVerdict verdict = FleetVerdict::unmatched;
   // Why not, as a word to sort by: not-a-directory, symlink, other-filesystem, missing, hashed-name, odd-name,
-  // two-to-one, uid-taken, similar-name, system-owner, owner-differs, has-home, overlaps, no-class.
+  // two-to-one, uid-taken, similar-name, system-owner, owner-differs, has-home, overlaps, no-class, unreadable.
   std::string reason{};
   std::string why{};  // the same for people, with what to do
 };

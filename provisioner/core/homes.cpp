@@ -4,6 +4,7 @@
 
 #include "policies/select.h"
 #include "provisioner/base/fault_point.h"
+#include "provisioner/core/home_copies.h"
 #include "provisioner/core/home_place.h"
 #include "provisioner/core/space_work.h"
 #include "provisioner/render/quoting.h"
@@ -36,10 +37,6 @@ Result<void> check_ids(std::uint32_t uid, std::uint32_t gid) {
   return {};
 }
 
-std::string copied_note(const std::string& from) {
-  return "copied from " + from;
-}
-
 Result<void> check_quota(const ClassSpec& klass, const std::optional<Bytes>& asked) {
   if (asked && klass.max_quota && *asked > *klass.max_quota) {
     return Error{.code = Errc::invalid_argument,
@@ -55,17 +52,6 @@ Result<void> check_quota(const ClassSpec& klass, const std::optional<Bytes>& ask
                  .pointer = "/quota"};
   }
   return {};
-}
-
-// A home that people may have worked in is never copied over.
-Result<void> check_copy(const SpaceRecord& known, const std::string& words, const std::string& from) {
-  if (known.copying == from || (!known.copying && known.note == copied_note(from))) return {};
-  return Error{.code = Errc::already_exists,
-               .message = known.copying ? words + " is being copied from " + *known.copying : words + " exists already",
-               .hint = known.copying
-                           ? "go on with that copy, or retire and purge the home first"
-                           : "nothing is copied over a home that is in use; copy by hand what is missing in it",
-               .pointer = "/copying"};
 }
 
 }  // namespace
@@ -219,7 +205,7 @@ Result<std::optional<SpaceOutcome>> Homes::known_home(const HomeRequest& request
                  .hint = "one person has one home; `homeport home release` forgets the present one",
                  .pointer = "/path"};
   }
-  if (request.copying) HOMEPORT_CHECK(check_copy(*known, words, request.copying->from));
+  if (request.copying) HOMEPORT_CHECK(check_copy(*known, words, *request.copying));
   if (request.klass && request.klass->str() != known->klass) {
     return Error{.code = Errc::already_exists,
                  .message = words + " exists with class " + known->klass + ", not " + request.klass->str(),
@@ -290,7 +276,10 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
   space.uid = d.owner.uid.value;
   space.gid = d.owner.gid.value;
   space.mode = d.klass->home_mode;
-  if (request.copying) space.copying = request.copying->from;
+  if (request.copying) {
+    space.copying = request.copying->from;
+    if (!request.copying->source.empty()) space.copy_source = request.copying->source;
+  }
   space.created_at = now;
   const auto* kind = import ? "home.import" : place.existing ? "home.find-or-create" : "home.ensure";
   auto op = p_.operations.prepare(kind, space, caller,
@@ -349,13 +338,13 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
 void Homes::preview_ensure(const Caller& caller, const HomeRequest& request,
                            std::function<void(Result<Preview>)> done) {
   Preview preview;
-  if (const auto user = p_.catalog.user_by_name(request.realm, request.user.str())) {
-    if (const auto known = p_.catalog.home(request.realm, user->key, request.server.str())) {
-      preview.notes.push_back(space_words(*known, p_.catalog) + " exists (" + known->key + ", " +
-                              std::string(store::space_state_name(known->state)) + "); nothing would be done");
-      done(std::move(preview));
-      return;
-    }
+  const auto known = known_home(request);
+  if (!known) return done(known.error());
+  if (*known) {
+    const auto& space = (*known)->space;
+    preview.notes.push_back(space_words(space, p_.catalog) + " exists (" + space.key + ", " +
+                            std::string(store::space_state_name(space.state)) + "); nothing would be done");
+    return done(std::move(preview));
   }
   auto decided = decide(request);
   if (!decided) {
@@ -363,6 +352,11 @@ void Homes::preview_ensure(const Caller& caller, const HomeRequest& request,
     return;
   }
   const auto& d = *decided;
+  preview.home = Preview::Home{.klass = d.klass->name.str(),
+                               .backend = d.place.backend->spec().name.str(),
+                               .pool = d.place.pool,
+                               .owner = d.assign ? std::nullopt : std::optional(d.owner),
+                               .quota = d.quota};
   if (request.existing) {
     preview.steps.push_back("take over " + request.existing->path.str() + " on backend " +
                             request.existing->backend.str() + " as the home of " + printable(request.user.str(), 60) +
@@ -454,30 +448,6 @@ Result<SpaceRecord> Homes::resolve(std::string_view realm, std::string_view text
   return Error{.code = Errc::not_found,
                .message = "there is no " + std::string(space_kind_name(*kind)) + " '" + printable(name, 60) + "'",
                .hint = "`homeport " + std::string(space_kind_name(*kind)) + " list` shows them"};
-}
-
-Result<SpaceRecord> Homes::finish_copy(const Caller& caller, const std::string& key) {
-  HOMEPORT_TRY(auto done, resolve("", key));
-  if (!done.copying) return done;
-  HOMEPORT_CHECK(p_.store.write("copied", [&](store::WriteTransaction& tx) -> Result<void> {
-    HOMEPORT_TRY(auto space, store::get<SpaceRecord>(tx, key));
-    if (!space) return Error{.code = Errc::not_found, .message = "there is no space " + key};
-    if (space->state != SpaceState::ready) {
-      return precondition(
-          space_words(*space, p_.catalog) + " is " + std::string(store::space_state_name(space->state)) + ", not ready",
-          "a copy is finished in a home that is ready");
-    }
-    if (space->copying) space->note = copied_note(*space->copying);
-    space->copying.reset();
-    HOMEPORT_CHECK(store::put(tx, *space));
-    done = *space;
-    return tx.append_audit({.at = p_.clock.now(),
-                            .principal = caller.principal.id,
-                            .action = "home.copied",
-                            .subject = key,
-                            .outcome = "ok"});
-  }));
-  return done;
 }
 
 Result<store::UserRecord> Homes::set_uid(const Caller& caller, std::string_view realm, std::string_view user,

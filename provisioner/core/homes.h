@@ -1,6 +1,7 @@
 // Homes and the life of every space: ensure, resize, retire, undelete, purge.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -36,9 +37,28 @@ struct HomeRequest {
   struct Copying {
     std::string from;  // "host:/home/alice", for people
     Slug backend;      // where it shall be; refused when the class puts it elsewhere
+    // Which source that is, whatever people call it: only the same one goes on. Empty: `from` says it.
+    std::string source{};
   };
   std::optional<Copying> copying{};
   bool allow_similar = false;  // a name that looks like another person's is accepted
+};
+
+// How long a run that copies into a home keeps it without a word. Long enough for a restart of the service, short
+// enough to wait for after a run was killed.
+constexpr std::chrono::milliseconds kCopyClaim{30'000};
+
+// Who copies into a home.
+struct CopyRun {
+  std::string run;   // drawn by the run: two runs of one command are two
+  std::string by{};  // for people; where it stands in an error, it tells whom to ask
+};
+
+// The end of a copy: what the run counted in the home is its first known use.
+struct CopyEnd {
+  std::string run{};  // empty: by hand
+  std::optional<std::uint64_t> bytes{};
+  std::optional<std::uint64_t> files{};
 };
 
 // Blocking: methods wait for the store only, never for a backend, unless they take a `done`.
@@ -54,6 +74,7 @@ class Homes {
     Clock& clock;
     IdSource& ids;
     std::string name_prefix = "hp-";  // of backend objects; the same as the drivers'
+    std::chrono::milliseconds copy_claim = kCopyClaim;
     // Writes the sessions that were issued and are not in the store yet.
     std::function<Result<void>()> flush_sessions = [] { return Result<void>{}; };
   };
@@ -94,8 +115,14 @@ class Homes {
     std::optional<std::uint64_t> expected_revision{};
   };
   Result<store::SpaceRecord> set_rights(const Caller& caller, const std::string& space, const RightsChange& change);
-  // The copy into it is complete: from now on logins get it. One that is not being copied is answered as it is.
-  Result<store::SpaceRecord> finish_copy(const Caller& caller, const std::string& space);
+  // Only `run` may write into it from now on, for Parts::copy_claim; said again, it is renewed. One that is not being
+  // copied is answered as it is. Errors: conflict (another run has it), failed_precondition (not ready).
+  Result<store::SpaceRecord> claim_copy(const Caller& caller, const std::string& space, const CopyRun& run);
+  // The run writes no more, and is not done: the next one need not wait. Of another run's claim nothing is changed.
+  Result<store::SpaceRecord> leave_copy(const Caller& caller, const std::string& space, const std::string& run);
+  // The copy into it is complete: from now on logins get it. One that is not being copied is answered as it is. Its
+  // limit is never below what was copied. Errors: conflict while another run has it.
+  Result<store::SpaceRecord> finish_copy(const Caller& caller, const std::string& space, const CopyEnd& end = {});
   Result<SpaceOutcome> undelete(const Caller& caller, const std::string& space);
   // `confirm` must be the owner's name (or the dataset's), so that nobody purges by a slip.
   Result<SpaceOutcome> purge(const Caller& caller, const std::string& space, std::string_view confirm);
@@ -122,6 +149,10 @@ class Homes {
   Result<SpaceOutcome> change(const Caller& caller, const std::string& key, const Wanted& wanted);
   Result<SpaceOutcome> try_change(const Caller& caller, const std::string& key, const Wanted& wanted);
   Result<void> check_in_use(const std::string& key);
+  // Writes what `change` makes of a home that is being copied; it says whether there is anything to write.
+  Result<store::SpaceRecord> change_copy(
+      const std::string& key, const char* what,
+      const std::function<Result<bool>(store::WriteTransaction& tx, store::SpaceRecord& space)>& change);
   [[nodiscard]] std::optional<SpaceOutcome> joined(const std::string& key, const Wanted& wanted) const;
   Result<SpaceOutcome> write_intent(const Caller& caller, const std::string& key, const Wanted& wanted);
   Parts p_;

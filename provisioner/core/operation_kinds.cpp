@@ -76,6 +76,7 @@ Result<std::string> resize_step(StepContext& c) {
   const auto quota = c.operation.plan.value("quota_bytes", kNoId);
   HOMEPORT_TRY(const auto ref, object_ref(c.space));
   c.space.quota_bytes = quota;
+  c.space.quota_wanted.reset();
   const auto quota_class = quota_class_of(c.driver, layout_of(c.space));
   if (enforces(quota_class)) {
     const drivers::Change change{.quota = std::optional<Bytes>(Bytes{quota}),
@@ -139,22 +140,29 @@ Result<std::string> purge_step(StepContext& c) {
   return std::to_string(c.operation.progress_done) + " entries removed";
 }
 
-// An imported home keeps at least what it has and what its people use: nobody is locked out by being imported.
+// An imported home keeps at least what it has and what its people use: nobody is locked out by being imported. Where
+// neither is known, there is no limit until the use is (settle_limit). Precondition: taken over.
 void set_imported_quota(StepContext& c, const drivers::Object& object) {
-  std::uint64_t limit = c.space.quota_bytes.value_or(0);
-  c.space.quota_reason = "class " + c.space.klass;
-  const auto raise = [&](std::uint64_t to, std::string why) {
-    if (to <= limit || limit == 0) return;
-    limit = to;
-    c.space.quota_reason = std::move(why);
-  };
-  if (object.quota) raise(object.quota->count(), "imported: its limit on the backend");
-  if (object.usage && object.usage->basis != drivers::UsageBasis::unknown) {
-    constexpr std::uint64_t kRoundTo = std::uint64_t{1} << 30U;
-    const auto wanted = object.usage->bytes.count() + object.usage->bytes.count() / 5;
-    raise((wanted + kRoundTo - 1) / kRoundTo * kRoundTo, "imported: 20 % above its use");
+  auto& space = c.space;
+  const auto wanted = space.quota_wanted ? space.quota_wanted : space.quota_bytes;
+  space.quota_reason = "class " + space.klass;
+  if (!wanted) return;
+  const bool measured = object.usage && object.usage->basis != drivers::UsageBasis::unknown;
+  if (!measured && !object.quota) {
+    space.quota_wanted = wanted;
+    space.quota_bytes.reset();
+    space.quota_reason = "imported: no limit before its use is known, which backend " + space.backend +
+                         " does not measure; then " + Bytes{*wanted}.to_string() +
+                         ", or 20 % above its use if that is more";
+    return;
   }
-  if (limit > 0) c.space.quota_bytes = limit;
+  space.quota_wanted.reset();
+  space.quota_bytes = wanted;
+  if (object.quota && object.quota->count() > *wanted) {
+    space.quota_bytes = object.quota->count();
+    space.quota_reason = "imported: its limit on the backend";
+  }
+  if (measured) raise_above_use(space, "imported");
 }
 
 std::string seen(const StepContext& c, const drivers::Object& found) {
@@ -200,8 +208,8 @@ Result<std::optional<drivers::Object>> adopt_home(StepContext& c) {
   c.space.pool = found->ref.pool;
   c.space.gid = found->owner.gid.value;
   c.space.mode = found->mode;
-  set_imported_quota(c, *found);
   HOMEPORT_CHECK(take_over(c.op, c.driver, *found, c.space));
+  set_imported_quota(c, *found);
   return found;
 }
 

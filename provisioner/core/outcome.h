@@ -21,6 +21,15 @@ struct Preview {
   std::vector<std::string> steps{};  // what would be done, for people
   std::vector<std::string> calls{};  // the exact backend calls
   std::vector<std::string> notes{};  // what to know before doing it
+  // What would be decided for a home.
+  struct Home {
+    std::string klass;
+    std::string backend;
+    std::string pool{};            // empty: none of ours
+    std::optional<Owner> owner{};  // not set: the uid would be drawn
+    std::optional<Bytes> quota{};
+  };
+  std::optional<Home> home{};
 };
 
 }  // namespace homeport::core

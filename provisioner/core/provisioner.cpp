@@ -31,6 +31,7 @@ Provisioner::Provisioner(Environment environment)
              .clock = env_.clock,
              .ids = env_.ids,
              .name_prefix = env_.name_prefix,
+             .copy_claim = env_.copy_claim,
              .flush_sessions = [this] { return logins_.flush(); }},
       homes_(parts_),
       renames_(parts_, homes_),

@@ -27,6 +27,7 @@ struct Environment {
   const drivers::DriverFactory& factory;
   std::string realm = "default";
   std::string name_prefix = "hp-";
+  std::chrono::milliseconds copy_claim = kCopyClaim;
   IdentityPolicy identity{};
   std::vector<HubEntry> hubs{};
   Cluster* cluster = nullptr;  // where homes and datasets get volumes and claims; null: nowhere

@@ -63,6 +63,23 @@ drivers::QuotaClass quota_class_of(const drivers::StorageDriver& driver, drivers
   return capabilities_of(driver, layout).quota;
 }
 
+void raise_above_use(SpaceRecord& space, const std::string& how) {
+  constexpr std::uint64_t kRoundTo = std::uint64_t{1} << 30U;
+  const auto wanted = space.usage->bytes + space.usage->bytes / 5;
+  const auto limit = (wanted + kRoundTo - 1) / kRoundTo * kRoundTo;
+  if (limit <= *space.quota_bytes) return;
+  space.quota_bytes = limit;
+  space.quota_reason = how + ": 20 % above its use";
+}
+
+void settle_limit(SpaceRecord& space) {
+  if (!space.quota_wanted) return;
+  space.quota_bytes = *space.quota_wanted;
+  space.quota_wanted.reset();
+  space.quota_reason = "class " + space.klass;
+  raise_above_use(space, "imported");
+}
+
 Result<void> take_over(const OpContext& op, drivers::StorageDriver& driver, const drivers::Object& object,
                        SpaceRecord& space) {
   space.backend_id = object.ref.id;
@@ -74,6 +91,7 @@ Result<void> take_over(const OpContext& op, drivers::StorageDriver& driver, cons
                                      .files = object.usage->files,
                                      .basis = std::string(drivers::usage_basis_name(object.usage->basis)),
                                      .as_of = object.usage->as_of};
+    if (object.usage->basis != drivers::UsageBasis::unknown) settle_limit(space);
   }
   HOMEPORT_TRY(const auto source, driver.mount_source(op, object.ref, {}));
   space.source = render::source_to_json(to_render(source)).dump();

@@ -19,6 +19,10 @@ namespace homeport::core {
 // What the driver answered, taken over into the record (id, path, usage, mount source, quota class).
 Result<void> take_over(const OpContext& op, drivers::StorageDriver& driver, const drivers::Object& object,
                        store::SpaceRecord& space);
+// Sets the limit that waited for the use to be known; none waits: nothing. Precondition: space.usage.
+void settle_limit(store::SpaceRecord& space);
+// A limit below 20 % above its use becomes that. `how`: how the home came to be ours. Precondition: usage and a limit.
+void raise_above_use(store::SpaceRecord& space, const std::string& how);
 // Where clients mount it by the driver's present configuration, as SpaceRecord keeps it. Makes no backend call.
 [[nodiscard]] Result<std::string> mount_source_text(drivers::StorageDriver& driver, const Clock& clock,
                                                     const store::SpaceRecord& space);

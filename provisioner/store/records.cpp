@@ -289,6 +289,15 @@ void describe(V& v, T& r) {
   v("as_of", r.as_of);
 }
 
+template <class V, Is<CopyClaimRecord> T>
+void describe(V& v, T& r) {
+  v("run", r.run);
+  v("by", r.by);
+  v("since", r.since);
+  v("renewed", r.renewed);
+  v("until", r.until);
+}
+
 template <class V, Is<SpaceRecord> T>
 void describe(V& v, T& r) {
   v("key", r.key);
@@ -308,6 +317,7 @@ void describe(V& v, T& r) {
   v("class", r.klass);
   v("quota_bytes", r.quota_bytes);
   v("quota_class", r.quota_class);
+  v("quota_wanted", r.quota_wanted);
   v("quota_reason", r.quota_reason);
   v("uid", r.uid);
   v("gid", r.gid);
@@ -320,6 +330,8 @@ void describe(V& v, T& r) {
   v("purge_after", r.purge_after);
   v("note", r.note);
   v("copying", r.copying);
+  v("copy_claim", r.copy_claim);
+  v("copy_source", r.copy_source);
   v("claims", r.claims);
 }
 

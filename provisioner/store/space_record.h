@@ -43,6 +43,15 @@ struct Rights {  // what an admin lets us do to this space
   bool destroy = true;
 };
 
+// The one run that may write into a home while it is copied. After `until` it is nobody's.
+struct CopyClaimRecord {
+  std::string run;  // drawn by whoever copies
+  std::string by;   // for people: "nb1, process 4711"
+  WallTime since{};
+  WallTime renewed{};
+  WallTime until{};
+};
+
 // Index: kind, owner (user key), label (unique while not empty), backend, place (unique while not empty).
 struct SpaceRecord {
   static constexpr Table kTable = Table::spaces;
@@ -62,8 +71,9 @@ struct SpaceRecord {
   Rights rights{};
   std::string klass{};
   std::optional<std::uint64_t> quota_bytes{};
-  std::string quota_class = "none";  // none | measured | cooperative | hard
-  std::string quota_reason{};        // why it is this one, for people; empty: as asked for, or the class's default
+  std::string quota_class = "none";             // none | measured | cooperative | hard
+  std::optional<std::uint64_t> quota_wanted{};  // not set before the use is known: it could be below it
+  std::string quota_reason{};  // why it is this one, for people; empty: as asked for, or the class's default
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::uint32_t mode = 0700;
@@ -76,6 +86,9 @@ struct SpaceRecord {
   std::string note{};                     // free words of an admin
   // Set while somebody's files are copied into it: from where. Logins do not get it until that is over.
   std::optional<std::string> copying{};
+  std::optional<CopyClaimRecord> copy_claim{};
+  // Which source that is, where the words of `copying` could change or be another's; stays when the copy is over.
+  std::optional<std::string> copy_source{};
   // What stands for it in the Kubernetes cluster, as "NAMESPACE/CLAIM"; written before anybody may mount it there and
   // struck off before it is deleted. Not set: nothing was ever made.
   std::optional<std::vector<std::string>> claims{};

@@ -33,6 +33,18 @@ class NfsServer:
         self.process.stdout.close()
 
 
+def standing_home(path, uid, mode=0o755):
+    """A home that was there before Homeport, with something in it; gives its path."""
+    os.makedirs(path)
+    notebook = os.path.join(path, "notebook.ipynb")
+    with open(notebook, "w", encoding="ascii") as f:
+        f.write("{}\n")
+    for one in (notebook, path):
+        os.chown(one, uid, uid)
+    os.chmod(path, mode)
+    return path
+
+
 def config(server, pool_directory, more="", classes="", std=""):
     """A configuration with one nfs backend "lab" whose homes lie in /homes/POOL_DIRECTORY; /data can be imported.
     more: further backends; classes: further classes; std: further members of the class std that everybody has."""

@@ -30,13 +30,7 @@ class ExistingTest(nfs_support.NfsTest):
 
     def home(self, path, uid):
         """A home with something in it; `path` below the test's folder."""
-        folder = os.path.join(self.folder, path)
-        os.makedirs(folder)
-        with open(os.path.join(folder, "notebook.ipynb"), "w", encoding="ascii") as f:
-            f.write("{}\n")
-        for one in (os.path.join(folder, "notebook.ipynb"), folder):
-            os.chown(one, uid, uid)
-        return folder
+        return nfs_support.standing_home(os.path.join(self.folder, path), uid)
 
     def login(self, user, uid):
         return self.daemon.call("POST", "/v1/mountspecs?wait=20",
@@ -148,8 +142,7 @@ class ExistingTest(nfs_support.NfsTest):
         os.makedirs(os.path.join(self.nfs.directories["/homes"], self.name, "lost+found"))
         os.makedirs(os.path.join(self.nfs.directories["/homes"], self.name, ".snapshot"))
         folder = os.path.join(self.nfs.directories["/homes"], self.name, "carl")
-        os.makedirs(folder)
-        os.chown(folder, 3103, 3103)
+        nfs_support.standing_home(folder, 3103)
         self.start("")
         self.refused(self.login("zoe", 3109), f"/homes/{self.name}/carl")
         imported = self.daemon.call("PUT", "/v1/homes/carl?wait=20", {
@@ -161,9 +154,7 @@ class ExistingTest(nfs_support.NfsTest):
     def test_a_fleet_that_is_taken_over_in_part(self):
         """/homes/TEST/lab/alice is imported, /homes/TEST/lab/bob is not: bob gets no empty home."""
         for name, uid in (("alice", 3101), ("bob", 3102)):
-            folder = os.path.join(self.nfs.directories["/homes"], self.name, "lab", name)
-            os.makedirs(folder)
-            os.chown(folder, uid, uid)
+            nfs_support.standing_home(os.path.join(self.nfs.directories["/homes"], self.name, "lab", name), uid)
         self.start("")
         imported = self.daemon.call("PUT", "/v1/homes/alice?wait=20", {
             "uid": 3101, "gid": 3101, "existing": {"backend": "lab", "path": f"/homes/{self.name}/lab/alice"}})

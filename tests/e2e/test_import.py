@@ -31,13 +31,7 @@ class ImportTest(nfs_support.NfsTest):
         self.daemon = self.start_daemon(nfs_support.config(self.nfs, self._testMethodName))
 
     def home(self, name, uid, mode=0o700):
-        path = os.path.join(self.folder, name)
-        os.makedirs(path)
-        with open(os.path.join(path, "notebook.ipynb"), "w", encoding="ascii") as f:
-            f.write("{}\n")
-        os.chown(os.path.join(path, "notebook.ipynb"), uid, uid)
-        os.chown(path, uid, uid)
-        os.chmod(path, mode)
+        nfs_support.standing_home(os.path.join(self.folder, name), uid, mode)
 
     def homeport(self, *arguments, code=0):
         done = subprocess.run([support.binary("homeport"), *arguments], capture_output=True, text=True, check=False,
@@ -73,7 +67,11 @@ class ImportTest(nfs_support.NfsTest):
         homes = {h["name"]: h for h in self.daemon.call("GET", "/v1/homes").body["items"]}
         self.assertEqual(sorted(homes), ["alice", "bob"])
         self.assertEqual((homes["alice"]["uid"], homes["alice"]["path"]), (3101, self.base + "/alice"))
-        self.assertEqual(homes["alice"]["quota"], {"limit_bytes": 10 << 30, "class": "none", "reason": "class std"})
+        quota = homes["alice"]["quota"]
+        # Nobody measures this server: a limit could be below what alice has, so there is none, and that is said.
+        self.assertEqual((quota["limit_bytes"], quota["wanted_bytes"], quota["class"]), (None, 10 << 30, "none"))
+        self.assertIn("no limit before its use is known", quota["reason"])
+        self.assertIn("no limit before its use", self.homeport("home", "show", "alice", "-o", "table"))
         # The first login gets this home, not an empty one beside it.
         spec = self.daemon.call("POST", "/v1/mountspecs", {"hub": "main", "user": "alice", "identity": {"uid": 3101, "gid": 3101}})
         self.assertEqual(spec.status, 200, spec)
@@ -137,7 +135,7 @@ class ImportTest(nfs_support.NfsTest):
         self.assertEqual([(e["user"], e["reason"]) for e in json.loads(text)["entries"]],
                          [("a", "two-to-one"), ("b", "owner-differs"), ("c", "two-to-one"), ("d", None)])
         self.homeport("home", "import", "--backend", "lab", "--base", self.base, "--map", good)
-        self.assertEqual(self.daemon.call("GET", "/v1/homes/berta").body["quota"]["limit_bytes"], 20 << 30)
+        self.assertEqual(self.daemon.call("GET", "/v1/homes/berta").body["quota"]["wanted_bytes"], 20 << 30)
         for text, words in (("user,uid\nx,1\n", "column 'path' is missing"),
                             ("user,path\nx,/a\nx,/b\n", "stands in line 2 already"),
                             ("user,path\nx,\"/a\n", "is not closed"),

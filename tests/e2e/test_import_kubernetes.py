@@ -48,10 +48,7 @@ class KubernetesImportTest(nfs_support.NfsTest):
         self.daemon = self.start_daemon(config)
 
     def home(self, name, uid):
-        path = os.path.join(self.folder, name)
-        os.makedirs(path)
-        os.chown(path, uid, uid)
-        os.chmod(path, 0o700)
+        nfs_support.standing_home(os.path.join(self.folder, name), uid, 0o700)
         return f"{self.base}/{name}"
 
     def dump(self, *objects):

@@ -114,7 +114,12 @@ TEST_F(RealAnswersTest, FitTheDescription) {
   ask("PUT", "/v1/homes/carol", R"({"uid":1004,"gid":1004,"copying":{"from":"old:/home/carol","backend":"lab"}})", 201);
   ask("PUT", "/v1/homes/dora", R"({"uid":1005,"gid":1,"copying":{"from":"a\nb","backend":"lab"}})", 400);
   ask("POST", "/v1/mountspecs", R"({"hub":"main","user":"carol"})", 503, "spawner");
-  ask("POST", "/v1/homes/carol/copied");
+  ask("POST", "/v1/homes/carol/copying", R"({"run":"r1","by":"nb1, process 7"})");
+  ask("POST", "/v1/homes/carol/copying", R"({"run":"r2"})", 409);
+  ask("POST", "/v1/homes/carol/copying", R"({"run":"a\nb"})", 400);
+  ask("POST", "/v1/homes/carol/copied", {}, 409);
+  ask("POST", "/v1/homes/carol/copying", R"({"run":"r1","leave":true})");
+  ask("POST", "/v1/homes/carol/copied", R"({"run":"r1"})");
   ask("PATCH", "/v1/homes/alice", R"({"quota":6442450944})");
   ask("PATCH", "/v1/homes/alice?dry_run=true", R"({"quota":"7GiB"})");
   ask("PUT", "/v1/datasets/sets?dry_run=true", R"({"backend":"lab","path":"/data/sets"})");

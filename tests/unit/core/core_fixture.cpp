@@ -92,6 +92,7 @@ void CoreTest::start() {
                                                                        .metrics = *metrics_,
                                                                        .factory = factory_,
                                                                        .realm = realm_,
+                                                                       .copy_claim = copy_claim_,
                                                                        .identity = identity_,
                                                                        .cluster = cluster_});
   EXPECT_OK(provisioner_->load());

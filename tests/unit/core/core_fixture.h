@@ -78,8 +78,9 @@ class CoreTest : public ::testing::Test {
   std::unique_ptr<Metrics> metrics_ = make_metrics();
   FaultyFactory factory_{*clock_};
   std::unique_ptr<store::Store> store_ = store::make_memory_store(*clock_);
-  std::string realm_ = "default";     // of the next start
-  core::IdentityPolicy identity_{};   // likewise
+  std::string realm_ = "default";    // of the next start
+  core::IdentityPolicy identity_{};  // likewise
+  std::chrono::milliseconds copy_claim_ = core::kCopyClaim;
   core::Cluster* cluster_ = nullptr;  // likewise
   std::unique_ptr<core::Provisioner> provisioner_;
 };

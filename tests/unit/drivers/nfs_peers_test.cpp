@@ -141,6 +141,30 @@ TEST_F(NfsPeersTest, AListingThatCannotBeCompletedFails) {
   EXPECT_OK((*tree)->list(op(), requests).front());
 }
 
+// Who asks for it gets what cannot be looked at by its name, and the rest.
+TEST_F(NfsPeersTest, WhatCannotBeLookedAtIsNamedToWhoAsksForIt) {
+  ASSERT_NO_FATAL_FAILURE(serve_behind_proxy());
+  fill_directory();
+  const auto path = AbsolutePath::parse("/export/homes/many");
+  const auto tree = find<TreeAccess>(*through_)->open_path(op(), *path);
+  ASSERT_OK(tree);
+  proxy_->bare_listings = true;
+  std::vector<ListRequest> requests{{.directory = (*tree)->root().node, .with_unseen = true}};
+  std::set<std::string> names;
+  std::vector<std::string> unseen;
+  proxy_->failing_lookups = 1;
+  do {
+    const auto page = std::move((*tree)->list(op(), requests).front());
+    ASSERT_OK(page);
+    for (const auto& entry : page->entries) names.insert(entry.name);
+    for (const auto& one : page->unseen) unseen.push_back(one.name + ": " + one.why.message);
+    requests[0].from = page->next;
+  } while (requests[0].from);
+  EXPECT_EQ(names.size(), 899U);
+  ASSERT_EQ(unseen.size(), 1U);
+  EXPECT_NE(unseen[0].find("input/output error"), std::string::npos) << unseen[0];
+}
+
 TEST_F(NfsPeersTest, ABadCookieBeginsTheListingAgain) {
   ASSERT_NO_FATAL_FAILURE(serve_behind_proxy());
   fill_directory();
