@@ -4,7 +4,11 @@
 #include <charconv>
 
 #include "drivers/flashblade/sim/admins.h"
+#include "drivers/flashblade/sim/alerts.h"
+#include "drivers/flashblade/sim/exports.h"
 #include "drivers/flashblade/sim/furnish.h"
+#include "drivers/flashblade/sim/policies.h"
+#include "drivers/flashblade/sim/replication.h"
 
 namespace homeport::fbsim {
 namespace {
@@ -62,9 +66,20 @@ Array::Array(Settings settings, const Clock& clock, IdSource& ids) : world_(std:
   add_network(operations_);
   add_quotas(operations_);
   add_admins(operations_);
+  add_nfs_policies(operations_);
+  add_exports(operations_);
+  add_policies(operations_);
+  add_policy_members(operations_);
+  add_qos_policies(operations_);
+  add_connections(operations_);
+  add_replica_links(operations_);
+  add_alerts(operations_);
+  add_performance(operations_);
   furnish_array(world_);
   furnish_network(world_);
   furnish_admins(world_);
+  furnish_exports(world_);
+  furnish_replication(world_);
 }
 
 HttpAnswer Array::answer(const HttpRequest& request) {

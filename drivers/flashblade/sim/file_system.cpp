@@ -1,6 +1,7 @@
 #include "drivers/flashblade/sim/file_system.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 namespace homeport::fbsim {
@@ -65,6 +66,11 @@ Space space_of(const FileSystem& fs) {
   out.logical = fs.used;
   out.unique = physical(fs.used);
   out.provisioned = fs.provisioned;
+  if (fs.recorded.logical != 0 && fs.recorded.logical == fs.used && fs.snapshots.empty()) {
+    out.unique = fs.recorded.unique;
+    out.snapshots = fs.recorded.snapshots;
+    return out;
+  }
   std::uint64_t captured = 0;
   for (const auto* snapshot : fs.snapshots) captured = std::max(captured, snapshot->captured);
   if (captured > fs.used) out.snapshots = physical(captured - fs.used);
@@ -73,8 +79,9 @@ Space space_of(const FileSystem& fs) {
 
 Json render_space(const Space& space, int minor) {
   const std::uint64_t total = space.unique + space.snapshots;
-  const double reduction =
-      space.unique == 0 ? 1.0 : static_cast<double>(space.logical) / static_cast<double>(space.unique);
+  // Recorded ones have one decimal.
+  const double exact = space.unique == 0 ? 1.0 : static_cast<double>(space.logical) / static_cast<double>(space.unique);
+  const double reduction = std::round(exact * 10) / 10;
   Json out = {{"virtual", space.logical},
               {"unique", space.unique},
               {"snapshots", space.snapshots},

@@ -19,7 +19,7 @@ Or<void> check_name(std::string_view name) {
     const auto byte = static_cast<unsigned char>(c);
     return byte <= ' ' || byte >= 0x7F || std::string_view("/,'\"\\*").find(c) != std::string_view::npos;
   });
-  if (name.empty() || name.size() > kMaxName || bad != name.end()) {
+  if (name.empty() || name.size() > kMaxName || bad != name.end() || name.front() == '.') {
     return Refusal{"Invalid file system name.", std::string(name)};
   }
   return {};

@@ -15,6 +15,8 @@ namespace homeport::fbsim {
 
 // Gives the value at a path of the object in question; null for nothing.
 using Probe = std::function<Json(const std::string& path)>;
+// "*" in the pattern stands for any text.
+[[nodiscard]] bool matches_wildcard(std::string_view pattern, std::string_view text);
 // What stands at `path`; of lists on the way the values of all elements, as a list.
 [[nodiscard]] Json probe_json(const Json& document, std::string_view path);
 

@@ -6,7 +6,12 @@
 
 #include "drivers/flashblade/sim/array.h"
 #include "drivers/flashblade/sim/certificate.h"
+#include "drivers/flashblade/sim/control.h"
+#include "drivers/flashblade/sim/data_path.h"
+#include "drivers/flashblade/sim/front.h"
 #include "drivers/flashblade/sim/http_server.h"
+#include "drivers/flashblade/sim/state.h"
+#include "provisioner/config/yaml_document.h"
 
 namespace {
 
@@ -19,6 +24,12 @@ struct Options {
   std::string tls_listen{};
   std::string certificate_dir = "flashblade-sim-tls";
   std::string version = "2.28";
+  std::string control_listen{};
+  std::string faults{};
+  std::string load{};
+  std::string state{};
+  std::string data{};
+  GaneshaSettings ganesha{};
 };
 
 void add_options(CLI::App& app, Options& options) {
@@ -32,6 +43,19 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--api-versions", settings.api_versions,
                  "what GET /api/api_version answers, comma-separated (2.0 to --version)")
       ->delimiter(',');
+  app.add_option("--control-listen", options.control_listen, "serve the control calls here: no password, so loopback")
+      ->type_name("ADDRESS:PORT");
+  app.add_option("--faults", options.faults, "a script of faults, YAML or JSON")->type_name("FILE");
+  app.add_option("--load", options.load, "start from recorded answers of an array")->type_name("DIR");
+  app.add_option("--state", options.state, "keep the state here: read at the start, written at the end")
+      ->type_name("FILE");
+  app.add_option("--data", options.data, "real directories, served by an NFS-Ganesha of its own (needs root)")
+      ->type_name("DIR");
+  app.add_option("--nfs-listen", options.ganesha.address, "address that NFS-Ganesha listens on (127.0.0.1)");
+  app.add_option("--nfs-port", options.ganesha.nfs_port, "its NFS port (any free one)");
+  app.add_option("--mount-port", options.ganesha.mount_port, "its mount port (any free one)");
+  app.add_option("--nfs-preload", options.ganesha.preload, "library that keeps it from asking for a portmapper")
+      ->type_name("FILE");
   app.add_option("--array-name", settings.array_name, "its name (flashblade-sim)");
   app.add_option("--api-token", settings.api_token, "API token of the user pureuser (" + settings.api_token + ")");
   app.add_option("--data-address", settings.data_addresses, "addresses of the data interfaces (10.0.0.10)")
@@ -52,6 +76,14 @@ void add_options(CLI::App& app, Options& options) {
       ->check(CLI::IsMember({"all-enabled", "file-disabled", "object-disabled", "all-disabled"}));
 }
 
+sigset_t stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
 int fail(const Error& error, int code) {
   std::cerr << "flashblade-sim: " << error.to_string() << '\n';
   if (!error.hint.empty()) std::cerr << error.hint << '\n';
@@ -67,34 +99,98 @@ Result<int> parse_minor(const std::string& text) {
                .hint = "give 2.0 to 2.28"};
 }
 
-int serve(Options options, const Clock& clock, IdSource& ids) {
-  Array array(options.settings, clock, ids);
-  const auto handle = [&array](const HttpRequest& request, const std::stop_token&) { return array.answer(request); };
-  std::vector<std::unique_ptr<HttpServer>> servers;
-  Json ready = {{"api_token", options.settings.api_token}};
-  const auto open = [&](const std::string& text, const char* name, bool tls) -> Result<void> {
+// Everything that a start needs: what it was before, what was recorded, real files.
+Result<void> fill(Array& array, const Options& options) {
+  return array.with([&](World& world, Sessions&) -> Result<void> {
+    bool known = false;
+    if (!options.state.empty()) {
+      HOMEPORT_TRY(known, load_state(world, options.state));
+    }
+    if (!known && !options.load.empty()) HOMEPORT_CHECK(load_recorded(world, options.load));
+    return {};
+  });
+}
+
+struct Files {
+  std::unique_ptr<DataPath> directories{};
+  std::unique_ptr<GaneshaServer> server{};
+};
+
+Result<Files> open_files(Array& array, const Options& options, Clock& clock) {
+  Files out;
+  if (options.data.empty()) return out;
+  HOMEPORT_TRY(out.directories, open_data_path(options.data, clock));
+  const auto made = array.with([&](World& world, Sessions&) -> Or<void> {
+    world.data = out.directories.get();
+    world.on_change.push_back([&world](FileSystem& fs) { world.data_step(world.data->follow(fs), "follow", fs.name); });
+    for (const auto& [key, fs] : world.file_systems.order()) {
+      if (!fs->destroyed) HOMEPORT_CHECK(world.data->make(*fs));
+    }
+    return {};
+  });
+  if (!made) return Error{.code = Errc::failed_precondition, .message = made.error().message, .hint = "look at --data"};
+  HOMEPORT_TRY(out.server, GaneshaServer::start(options.data, options.ganesha, clock));
+  return out;
+}
+
+class Listeners {
+ public:
+  explicit Listeners(const Options& options) : options_(options), ready_({{"api_token", options.settings.api_token}}) {}
+
+  Result<void> open(const std::string& text, const char* name, bool tls, HttpServer::Handle handle) {
     if (text.empty()) return {};
     HOMEPORT_TRY(auto listen, parse_listen(text));
     if (tls) {
-      HOMEPORT_TRY(auto files, ensure_certificate(options.certificate_dir, listen.address));
-      ready["certificate"] = files.certificate;
+      HOMEPORT_TRY(auto files, ensure_certificate(options_.certificate_dir, listen.address));
+      ready_["certificate"] = files.certificate;
       listen.tls = std::move(files);
     }
-    HOMEPORT_TRY(auto server, HttpServer::start(listen, handle));
-    ready[name] = server->address();
-    servers.push_back(std::move(server));
+    HOMEPORT_TRY(auto server, HttpServer::start(listen, std::move(handle)));
+    ready_[name] = server->address();
+    servers_.push_back(std::move(server));
     return {};
-  };
-  if (const auto opened = open(options.listen, "http", false); !opened) return fail(opened.error(), 1);
-  if (const auto opened = open(options.tls_listen, "https", true); !opened) return fail(opened.error(), 1);
-  std::cout << ready.dump() << std::endl;
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  int got = 0;
-  sigwait(&signals, &got);
-  return 0;
+  }
+  [[nodiscard]] Json& ready() { return ready_; }
+
+ private:
+  const Options& options_;
+  Json ready_;
+  std::vector<std::unique_ptr<HttpServer>> servers_{};
+};
+
+Result<void> serve(const Options& options, Clock& clock, IdSource& ids) {
+  Array array(options.settings, clock, ids);
+  HOMEPORT_CHECK(fill(array, options));
+  HOMEPORT_TRY(const auto files, open_files(array, options, clock));
+  Faults faults;
+  if (!options.faults.empty()) {
+    HOMEPORT_TRY(const auto script, config::load_document(options.faults));
+    HOMEPORT_CHECK(faults.add(script));
+  }
+  Front front(array, faults, clock);
+  Control control(array, faults, front, options.state);
+  {
+    Listeners listeners(options);
+    const auto answer = [&front](const HttpRequest& request, const std::stop_token& stop) {
+      return front.answer(request, stop);
+    };
+    const auto steer = [&control](const HttpRequest& request, const std::stop_token&) {
+      return control.answer(request);
+    };
+    HOMEPORT_CHECK(listeners.open(options.listen, "http", false, answer));
+    HOMEPORT_CHECK(listeners.open(options.tls_listen, "https", true, answer));
+    HOMEPORT_CHECK(listeners.open(options.control_listen, "control", false, steer));
+    if (files.server) {
+      listeners.ready()["nfs_port"] = files.server->nfs_port();
+      listeners.ready()["mount_port"] = files.server->mount_port();
+    }
+    std::cout << listeners.ready().dump() << std::endl;
+    sigset_t signals = stop_signals();
+    int got = 0;
+    sigwait(&signals, &got);
+  }
+  if (options.state.empty()) return {};
+  return array.with([&](World& world, Sessions&) { return save_state(world, options.state); });
 }
 
 }  // namespace
@@ -103,6 +199,7 @@ int main(int argc, char** argv) {
   CLI::App app{"A FlashBlade's REST interface without a FlashBlade: for trying Homeport, and for tests."};
   app.name("flashblade-sim");
   Options options;
+  options.ganesha.preload = HOMEPORT_NORPCB;
   add_options(app, options);
   try {
     app.parse(argc, argv);
@@ -114,13 +211,12 @@ int main(int argc, char** argv) {
   options.settings.max_minor = *minor;
   if (options.listen.empty() && options.tls_listen.empty()) options.listen = "127.0.0.1:8080";
   // In every thread; the main one waits for them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
+  const sigset_t signals = stop_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   const auto clock = make_system_clock();
   const auto ids = make_system_ids();
-  return serve(std::move(options), *clock, *ids);
+  const auto served = serve(options, *clock, *ids);
+  if (served) return 0;
+  return fail(served.error(), served.error().code == Errc::invalid_argument ? 2 : 1);
 }

@@ -244,7 +244,12 @@ void add_network(Operations& operations) {
 }
 
 void furnish_network(World& world) {
-  const auto& server = insert_document(world, "servers", "_array_server", Json::object());
+  const auto& server = insert_document(world, "servers", "_array_server",
+                                       Json{{"created", world.now()},
+                                            {"dns", Json::array()},
+                                            {"directory_services", Json::array()},
+                                            {"local_directory_service", null_reference()},
+                                            {"realms", Json::array()}});
   int number = 0;
   for (const auto& text : world.settings.data_addresses) {
     const auto address = parse_address(text);

@@ -42,6 +42,12 @@ struct Account {  // of a user or group in one file system
   std::uint64_t quota = 0;  // 0: none of its own
 };
 
+struct RecordedSpace {  // of a real array; holds as long as nothing was written
+  std::uint64_t logical = 0;
+  std::uint64_t unique = 0;
+  std::uint64_t snapshots = 0;
+};
+
 struct FileSystem : Resource {
   Millis created = 0;
   std::uint64_t provisioned = 0;  // 0: unlimited
@@ -71,12 +77,13 @@ struct FileSystem : Resource {
   std::string qos_policy{};
   std::string storage_class{};
   Source source{};
+  RecordedSpace recorded{};
   bool destroyed = false;
   bool delete_link = false;  // with eradication
   Millis eradicate_at = 0;
   std::vector<Snapshot*> snapshots{};   // in order of creation
-  std::vector<std::string> policies{};   // ids of snapshot policies
-  std::vector<std::string> exports{};    // ids of its export objects
+  std::vector<std::string> policies{};  // ids of snapshot policies
+  std::vector<std::string> exports{};   // ids of its export objects
   std::map<std::uint32_t, Account> users{};
   std::map<std::uint32_t, Account> groups{};
 };

@@ -18,6 +18,7 @@ constexpr std::array kStandard = {Param{"names"},
 
 void Operations::add(std::string path, std::string method, Operation operation) {
   if (method == "GET") operation.params.insert(operation.params.end(), kStandard.begin(), kStandard.end());
+  if (!operation.by_names) std::erase_if(operation.params, [](const Param& param) { return param.name == "names"; });
   operation.params.push_back({"context_names", 17});
   if (method == "GET") operation.params.push_back({"allow_errors", 17});
   paths_[std::move(path)].insert_or_assign(std::move(method), std::move(operation));

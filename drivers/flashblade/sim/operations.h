@@ -25,6 +25,7 @@ struct Operation {
   Params params{};
   Fields body{};  // empty: the body is not looked at
   Handler handler{};
+  bool by_names = true;  // false: a GET that has no `names`
 };
 
 class Operations {
@@ -43,5 +44,6 @@ void add_file_systems(Operations& operations);
 void add_snapshots(Operations& operations);
 void add_network(Operations& operations);
 void add_quotas(Operations& operations);
+void add_performance(Operations& operations);
 
 }  // namespace homeport::fbsim

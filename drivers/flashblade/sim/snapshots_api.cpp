@@ -182,7 +182,7 @@ Or<Snapshot*> take_snapshot(World& world, FileSystem& fs, const std::string& suf
 
 void add_snapshots(Operations& operations) {
   operations.add("file-system-snapshots", "GET",
-                 {0, {{"names_or_owner_names"}, {"owner_ids"}, {"destroyed"}}, {}, get_snapshots});
+                 {0, {{"names_or_owner_names"}, {"owner_ids"}, {"destroyed"}}, {}, get_snapshots, false});
   operations.add(
       "file-system-snapshots", "POST",
       {0, {{"source_names"}, {"source_ids"}, {"send"}, {"targets"}}, {{"suffix", Kind::text}}, post_snapshots});

@@ -32,6 +32,8 @@ class DataPath {
   virtual Or<void> remove_snapshot(const Snapshot& snapshot) = 0;
   virtual Or<void> restore(const Snapshot& snapshot) = 0;
   virtual Or<void> copy(const Snapshot& snapshot, const FileSystem& to) = 0;
+  // Shows or hides .snapshot.
+  virtual Or<void> follow(const FileSystem& fs) = 0;
   // Logical bytes in all, and by owner.
   virtual void measure(FileSystem& fs) = 0;
 };
@@ -52,6 +54,7 @@ struct World {
   Document array{};
   std::deque<Json> audits{};
   std::deque<Json> session_log{};
+  std::map<std::string, Json, std::less<>> recorded_answers{};  // by path: what --load found and nothing else makes
   std::uint64_t last_sequence = 0;
   std::int64_t clock_offset = 0;  // ms ahead of the real clock
 
@@ -80,14 +83,13 @@ struct World {
   void schedule(FileSystem& fs);  // after its eradicate_at or promoted_at was set
   void schedule(Snapshot& snapshot);
 
+  void data_step(const Or<void>& done, std::string_view what, const std::string& name);
   std::uint64_t failed_data_steps = 0;  // real files that could not follow; counted, and logged
   // Called before a file system goes, by other families of objects.
   std::vector<std::function<void(FileSystem&)>> on_eradicate{};
   std::vector<std::function<void(FileSystem&)>> on_change{};  // after a create or a change
 
  private:
-  void data_step(const Or<void>& done, std::string_view what, const std::string& name);
-
   std::multimap<Millis, std::function<void()>> timers_{};
   std::optional<Millis> due_now_{};
 };
