@@ -22,6 +22,7 @@ class Simulator:
         line = self.process.stdout.readline()
         if not line:
             code = self.process.wait(support.PATIENCE)
+            self.close()
             with open(self.log_path, encoding="utf-8") as log:
                 raise AssertionError(f"flashblade-sim ended with {code}: {log.read()[-2000:]}")
         self.ready = json.loads(line)

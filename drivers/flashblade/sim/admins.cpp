@@ -51,7 +51,12 @@ Family admins() {
       return Refusal{"The built-in admin cannot be deleted.", document.name};
     return {};
   };
-  family.finish = [](World&, const Document&, int minor, Json& item) {
+  family.finish = [](World&, const Document& document, int minor, Json& item) {
+    const auto token = document.fields.value("#token", Json(nullptr));
+    item["api_token"] = {{"token", token.is_object() ? Json("****") : Json(nullptr)},
+                         {"created_at", token.is_object() ? token["created_at"] : Json(nullptr)},
+                         {"expires_at", token.is_object() ? token["expires_at"] : Json(nullptr)}};
+    item["public_key"] = nullptr;
     item.erase("#token");
     item.erase("#password");
     item.erase("password");
@@ -208,13 +213,15 @@ void add_admins(Operations& operations) {
   operations.add("admins/api-tokens", "GET", {0, selectors, {}, get_tokens});
   operations.add("admins/api-tokens", "POST", {0, selectors, {}, post_token});
   operations.add("admins/api-tokens", "DELETE", {0, selectors, {}, delete_tokens});
-  add_family(operations, Family{.type = "roles", .what = "Role", .post = kNever, .patch = kNever, .remove = kNever});
+  add_family(
+      operations,
+      Family{.type = "roles", .what = "Role", .post = kNever, .patch = kNever, .remove = kNever, .has_context = false});
   operations.add("audits", "GET", {0, {}, {}, [](Call& call) { return get_log(call, call.world.audits); }});
   operations.add("sessions", "GET", {3, {}, {}, [](Call& call) { return get_log(call, call.world.session_log); }});
 }
 
 void furnish_admins(World& world) {
-  for (const char* name : kRoles) insert_document(world, "roles", name, Json::object());
+  for (const char* name : kRoles) insert_document(world, "roles", name, Json{{"permissions", Json::array()}});
   const auto* role = world.table("roles").by_name("array_admin");
   insert_document(
       world, "admins", world.settings.user,

@@ -35,7 +35,7 @@ void raise_alert(World& world, int code, const char* severity, const char* compo
 }
 
 void add_alerts(Operations& operations) {
-  Family family{.type = "alerts", .what = "Alert", .post = kNever, .remove = kNever};
+  Family family{.type = "alerts", .what = "Alert", .post = kNever, .remove = kNever, .has_context = false};
   family.patch_fields = {{"flagged", Kind::boolean}};
   family.newer = {{"duration", 20}};
   family.finish = [](World& world, const Document& document, int, Json& item) {

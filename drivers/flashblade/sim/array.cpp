@@ -9,6 +9,7 @@
 #include "drivers/flashblade/sim/furnish.h"
 #include "drivers/flashblade/sim/policies.h"
 #include "drivers/flashblade/sim/replication.h"
+#include "provisioner/base/log.h"
 
 namespace homeport::fbsim {
 namespace {
@@ -36,10 +37,20 @@ Or<Query> known_parameters(Query query, const Operation& operation, int minor, b
   return query;
 }
 
+// A member of null is as good as none. No body of this interface is nested deeply; deeper parts are left as they are.
+void drop_nulls(Json& value, int depth = 0) {
+  if (!value.is_structured() || depth > 16) return;
+  if (value.is_object()) {
+    for (auto at = value.begin(); at != value.end();) at = at->is_null() ? value.erase(at) : std::next(at);
+  }
+  for (auto& member : value) drop_nulls(member, depth + 1);
+}
+
 std::optional<Json> parse_body(const std::string& text) {
   if (text.empty()) return Json::object();
   auto body = Json::parse(text, nullptr, false);
   if (body.is_discarded()) return std::nullopt;
+  drop_nulls(body);
   return body;
 }
 
@@ -85,10 +96,20 @@ Array::Array(Settings settings, const Clock& clock, IdSource& ids) : world_(std:
 HttpAnswer Array::answer(const HttpRequest& request) {
   const std::lock_guard lock(mutex_);
   world_.advance();
-  auto out = dispatch(request);
+  auto out = guarded_dispatch(request);
   auto id = request.header("X-Request-ID");
   out.headers.emplace_back("X-Request-ID", id.empty() ? world_.new_id() : std::move(id));
   return out;
+}
+
+// A gap in our own checks must not end the process.
+HttpAnswer Array::guarded_dispatch(const HttpRequest& request) {
+  try {
+    return dispatch(request);
+  } catch (const Json::exception& problem) {
+    log::error("request_not_understood", {{"target", request.target}, {"why", problem.what()}});
+    return refusal_answer(Refusal{"Internal error.", request.target, 500}, world_, 0);
+  }
 }
 
 HttpAnswer Array::dispatch(const HttpRequest& request) {

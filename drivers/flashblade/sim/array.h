@@ -26,6 +26,7 @@ class Array {
   }
 
  private:
+  [[nodiscard]] HttpAnswer guarded_dispatch(const HttpRequest& request);
   [[nodiscard]] HttpAnswer dispatch(const HttpRequest& request);
   [[nodiscard]] HttpAnswer login(const HttpRequest& request);
   [[nodiscard]] HttpAnswer logout(const HttpRequest& request);

@@ -86,6 +86,7 @@ Answer get_space(Call& call) {
                {"capacity", world.settings.capacity},
                {"parity", 1.0},
                {"space", render_space(sum, call.minor)}};
+  if (call.minor >= 22) item["context"] = world.array_reference();
   return one(std::move(item), call);
 }
 

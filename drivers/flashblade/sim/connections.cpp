@@ -25,6 +25,7 @@ Json render(World& world, const Document& connection, int minor) {
   refresh_references(world, out);
   if (minor < 3) out.erase("throttle");
   if (minor < 17) out.erase("type");
+  if (minor < 17) out.erase("os");
   if (minor >= 17) out["context"] = world.array_reference();
   return out;
 }
@@ -55,13 +56,17 @@ Answer post(Call& call) {
   if (text_of(call.body, "connection_key").empty()) return Refusal{"Connection key is required."};
   const auto name = remote_name(world, address);
   if (name.empty()) return world.exists(kWhat, address);
-  const auto& remote = insert_document(world, "remote-arrays", name, Json::object());
+  const auto& remote =
+      insert_document(world, "remote-arrays", name,
+                      Json{{"os", "Purity//FB"}, {"version", world.settings.purity_version}, {"is_local", false}});
   Document connection;
   connection.id = remote.id;  // one connection for each remote: `remote_ids` and `ids` find the same
   connection.name = name;
   connection.fields = {
       {"status", "connected"},
-      {"remote", reference(name, remote.id, "remote-arrays")},
+      {"remote", Json{{"name", name}, {"id", remote.id}}},
+      {"ca_certificate_group", null_reference()},
+      {"os", "Purity//FB"},
       {"management_address", address},
       {"replication_addresses", Json::array({address})},
       {"encrypted", false},
@@ -122,7 +127,7 @@ Answer post_key(Call& call) {
 }
 
 Family targets() {
-  Family family{.type = "targets", .what = "Target"};
+  Family family{.type = "targets", .what = "Target", .has_context = false};
   family.post_fields = {{"address", Kind::text}};
   family.patch_fields = {{"address", Kind::text}, {"name", Kind::text}};
   family.renames = true;
@@ -165,7 +170,8 @@ void add_connections(Operations& operations) {
                                 .get = 17,
                                 .post = kNever,
                                 .patch = kNever,
-                                .remove = kNever});
+                                .remove = kNever,
+                                .has_context = false});
   add_family(operations, targets());
 }
 

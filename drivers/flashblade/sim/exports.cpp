@@ -96,6 +96,7 @@ Json render(World& world, const Document& exported, int minor) {
   out["enabled"] = on && allowed;
   out["status"] = !on ? Json("protocol_disabled") : (allowed ? Json(nullptr) : Json("policy_disabled"));
   if (minor >= 17) out["context"] = world.array_reference();
+  if (minor >= 23) out["workload"] = null_reference();
   return out;
 }
 
@@ -244,7 +245,8 @@ Or<void> check_server_removal(Call& call, Document& server) {
 }
 
 Family servers() {
-  Family family{.type = "servers", .what = "Server", .get = 16, .post = 16, .patch = 16, .remove = 16};
+  Family family{
+      .type = "servers", .what = "Server", .get = 16, .post = 16, .patch = 16, .remove = 16, .has_context = false};
   family.post_fields = family.patch_fields = {{"dns", Kind::references, 16}};
   family.newer = {{"local_directory_service", 24}, {"realms", 19}};
   family.params = {{"create_ds", 16}, {"cascade_delete", 16}};

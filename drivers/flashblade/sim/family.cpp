@@ -92,7 +92,7 @@ Json render_document(World& world, const Family& family, const Document& documen
   Json out = {{"name", document.name}, {"id", document.id}};
   out.update(document.fields);
   refresh_references(world, out);
-  if (minor >= 17 && !out.contains("context")) out["context"] = world.array_reference();
+  if (minor >= 17 && family.has_context && !out.contains("context")) out["context"] = world.array_reference();
   if (family.finish) family.finish(world, document, minor, out);
   for (const auto& newer : family.newer) {
     if (newer.since > minor) erase_path(out, newer.path);

@@ -27,8 +27,9 @@ struct Family {
   Fields post_fields{};
   Fields patch_fields{};
   std::vector<Newer> newer{};
-  bool renames = false;  // by PATCH name
-  Params params{};       // of POST, PATCH and DELETE, beyond names and ids
+  bool renames = false;     // by PATCH name
+  bool has_context = true;  // since 2.17; not every type
+  Params params{};          // of POST, PATCH and DELETE, beyond names and ids
   Params get_params{};
   // The new document holds defaults; the body is merged into it before. May refuse.
   std::function<Json(World&)> defaults{};

@@ -79,9 +79,9 @@ Space space_of(const FileSystem& fs) {
 
 Json render_space(const Space& space, int minor) {
   const std::uint64_t total = space.unique + space.snapshots;
-  // Recorded ones have one decimal.
-  const double exact = space.unique == 0 ? 1.0 : static_cast<double>(space.logical) / static_cast<double>(space.unique);
-  const double reduction = std::round(exact * 10) / 10;
+  // Recorded: one decimal, and nothing where there is no data.
+  const double exact = space.unique == 0 ? 0.0 : static_cast<double>(space.logical) / static_cast<double>(space.unique);
+  const Json reduction = space.unique == 0 ? Json(nullptr) : Json(std::round(exact * 10) / 10);
   Json out = {{"virtual", space.logical},
               {"unique", space.unique},
               {"snapshots", space.snapshots},

@@ -218,7 +218,8 @@ std::string as_text(const Json& value) {
 bool equals(const Json& have, const Json& wanted) {
   if (have.is_null()) return false;
   if (have.is_number() && wanted.is_number()) return have.get<double>() == wanted.get<double>();
-  return matches_wildcard(as_text(wanted), as_text(have));
+  // Clients ask for policy_type='nfs' where "NFS" is answered, and the default order ignores case as well.
+  return matches_wildcard(folded(as_text(wanted)), folded(as_text(have)));
 }
 
 bool ordered(const Json& have, std::string_view op, const Json& wanted) {

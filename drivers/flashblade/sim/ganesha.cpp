@@ -55,6 +55,7 @@ void write_configuration(const fs::path& root, const GaneshaSettings& settings) 
       << "NFS_KRB5 { Active_krb5 = false; }\nLOG { Default_Log_Level = EVENT; COMPONENTS { TIRPC = CRIT; DBUS = FATAL; "
          "} }\n"
       // What the array does to a directory must be seen at once.
+      << "MDCACHE { Dir_Chunk = 0; Use_Getattr_Directory_Invalidation = true; }\n"
       << "EXPORT_DEFAULTS { SecType = sys; Transports = TCP; Protocols = 3,4; Attr_Expiration_Time = 0; }\n"
       << "EXPORT {\n  Export_Id = 1;\n  Path = " << (root / "fs").string()
       << ";\n  Pseudo = /;\n  Squash = No_Root_Squash;\n  Access_Type = RW;\n  FSAL { Name = VFS; }\n}\n";
@@ -70,7 +71,9 @@ Result<void> GaneshaServer::launch(Clock& clock) {
   fs::remove(log, ignored);
   const std::string config = run / "ganesha.conf";
   const std::string pid_file = run / "ganesha.pid";
-  const std::string preload = settings_.preload.empty() ? "" : "LD_PRELOAD=" + settings_.preload.string();
+  // Absent where the simulator was installed without the demonstration: then there has to be a portmapper.
+  const std::string preload =
+      fs::exists(settings_.preload, ignored) ? "LD_PRELOAD=" + settings_.preload.string() : std::string();
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return Error{.code = Errc::unavailable, .message = "cannot start another process"};

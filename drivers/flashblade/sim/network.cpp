@@ -166,7 +166,7 @@ void finish_subnet(World& world, const Document& document, Json& item) {
 }
 
 Family subnets() {
-  Family family{.type = "subnets", .what = "Subnet"};
+  Family family{.type = "subnets", .what = "Subnet", .has_context = false};
   family.post_fields = family.patch_fields = {{"prefix", Kind::text},
                                               {"gateway", Kind::text},
                                               {"vlan", Kind::number},
@@ -200,7 +200,7 @@ Family subnets() {
 }
 
 Family interfaces() {
-  Family family{.type = "network-interfaces", .what = "Network interface"};
+  Family family{.type = "network-interfaces", .what = "Network interface", .has_context = false};
   family.post_fields = {{"address", Kind::text},
                         {"services", Kind::texts},
                         {"type", Kind::text},

@@ -169,6 +169,8 @@ Family policies() {
     return {};
   };
   family.finish = [](World& world, const Document& document, int minor, Json& item) {
+    if (minor >= 19) item["realms"] = Json::array();
+    if (minor >= 23) item["workload"] = null_reference();
     item["rules"] = Json::array();
     for (std::size_t i = 1; i <= document.fields["rules"].size(); ++i) {
       item["rules"].push_back(render_rule(world, document, i, minor));

@@ -96,7 +96,10 @@ void add_performance(Operations& operations) {
   operations.add("arrays/http-specific-performance", "GET", {0, history, {}, get_recorded});
   operations.add("hardware-connectors/performance", "GET", {3, history, {}, get_recorded});
   for (const char* type : {"blades", "hardware"}) {
-    add_family(operations, Family{.type = type, .what = "Hardware", .post = kNever, .patch = kNever, .remove = kNever});
+    add_family(
+        operations,
+        Family{
+            .type = type, .what = "Hardware", .post = kNever, .patch = kNever, .remove = kNever, .has_context = false});
   }
   operations.add("file-systems/performance", "GET", {0, history, {}, get_file_systems});
 }

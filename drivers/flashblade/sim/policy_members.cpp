@@ -27,9 +27,7 @@ bool chosen(const Found<T>& found, std::string_view id) {
 }
 
 Json member_item(const Call& call, Json member, std::string_view type, const std::string& policy) {
-  Json out = {{"member", std::move(member)}, {"policy", call.world.reference_to(type, policy)}};
-  if (call.minor >= 17) out["context"] = call.world.array_reference();
-  return out;
+  return {{"member", std::move(member)}, {"policy", call.world.reference_to(type, policy)}};
 }
 
 void add_file_system_items(Call& call, const Pair& pair, std::vector<Json>& items) {
@@ -143,7 +141,12 @@ Answer get_all(Call& call) {
     if (!type.ends_with("policies")) continue;
     for (const auto& [key, document] : documents.order()) {
       Document copy = *document;
-      copy.fields.erase("rules");
+      for (const char* own : {"rules", "version", "max_total_bytes_per_sec", "max_total_ops_per_sec"})
+        copy.fields.erase(own);
+      if (call.minor >= 19) copy.fields["realms"] = Json::array();
+      if (call.minor < 19) copy.fields.erase("realms");
+      if (call.minor < 5) copy.fields.erase("retention_lock");
+      if (call.minor < 23) copy.fields.erase("workload");
       copy.fields.erase("#generation");
       table.insert(std::move(copy));
     }

@@ -21,7 +21,7 @@ double progress_of(const World& world, const Json& transfer) {
   return static_cast<double>(world.now() - from) / static_cast<double>(std::max<Millis>(to - from, 1));
 }
 
-Json render_transfer(const World& world, const Document& document) {
+Json render_transfer(const World& world, const Document& document, int minor) {
   const auto& fields = document.fields;
   const double progress = progress_of(world, fields);
   Json out = {{"name", text_of(fields, "local_snapshot.name")}, {"id", document.id}};
@@ -34,6 +34,8 @@ Json render_transfer(const World& world, const Document& document) {
   out["data_transferred"] =
       static_cast<std::uint64_t>(progress * static_cast<double>(fields.value("#bytes", std::uint64_t{0})));
   out["completed"] = progress >= 1.0 ? fields["#ends"] : Json(nullptr);
+  if (minor < 10) out.erase("local_snapshot");
+  if (minor >= 17) out["context"] = world.array_reference();
   return out;
 }
 
@@ -120,7 +122,7 @@ Answer post_link(Call& call) {
       world, kLinks, name,
       Json{{"direction", "outbound"},
            {"local_file_system", reference(fs.name, fs.id, "file-systems")},
-           {"remote", reference(remote.name, remote.id, "remote-arrays")},
+           {"remote", Json{{"name", remote.name}, {"id", remote.id}}},
            {"remote_file_system", Json{{"name", wanted.empty() ? fs.name : wanted.front()}, {"id", world.new_id()}}},
            {"policies", std::move(policies)},
            {"recovery_point", nullptr},
@@ -176,7 +178,7 @@ Answer get_transfers(Call& call) {
   };
   HOMEPORT_TRY(const auto found, select(call, call.world.table(kTransfers), "Transfer", "-", "ids"));
   return list_documents(call, call.world.table(kTransfers), found, wanted,
-                        [&](const Document& transfer) { return render_transfer(call.world, transfer); });
+                        [&](const Document& transfer) { return render_transfer(call.world, transfer, call.minor); });
 }
 
 Answer delete_transfers(Call& call) {
@@ -240,7 +242,10 @@ std::vector<Json> link_members(Call& call, const Found<Document>& policies) {
       if (!wanted) continue;
       Json item = {{"policy", call.world.reference_to("policies", policy)},
                    {"member", link->fields["local_file_system"]},
-                   {"link", Json{{"id", link->id}, {"resource_type", kLinks}}}};
+                   {"link",
+                    {{"local_file_system", link->fields["local_file_system"]},
+                     {"remote", link->fields["remote"]},
+                     {"remote_file_system", link->fields["remote_file_system"]}}}};
       refresh_references(call.world, item);
       items.push_back(std::move(item));
     }
@@ -279,7 +284,7 @@ Or<void> send_snapshot(World& world, Snapshot& snapshot, const std::vector<std::
                          {"started", world.now()},
                          {"remote", connection->fields["remote"]},
                          {"remote_snapshot", Json{{"name", world.array.name + ':' + snapshot.name}, {"id", nullptr}}},
-                         {"local_snapshot", reference(snapshot.name, snapshot.id, "file-system-snapshots")},
+                         {"local_snapshot", Json{{"name", snapshot.name}, {"id", snapshot.id}}},
                          {"#bytes", bytes},
                          {"#ends", ends},
                          {"#link", link == nullptr ? std::string() : link->id}});
