@@ -1,6 +1,7 @@
 """flashblade-sim over HTTP and HTTPS: sessions, envelopes, refusals, pages, the life of file systems and snapshots, versions."""
 import json
 import os
+import socket
 import unittest
 
 import flashblade_sim
@@ -52,6 +53,15 @@ class SessionTest(flashblade_sim.SimulatorTest):
         self.assertEqual(self.client.headers["x-request-id"], "mine-1")
         self.client.raw("GET", "/api/api_version")
         self.assertEqual(len(self.client.headers["x-request-id"]), 36)
+
+    def test_a_client_that_waits_before_it_sends_a_body(self):
+        host, port = self.sim.ready["http"].split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as s:
+            s.sendall(f"POST /api/2.28/file-systems?names=slow HTTP/1.1\r\nHost: x\r\nx-auth-token: {self.client.session}\r\n"
+                      "Content-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n".encode())
+            self.assertTrue(s.recv(1000).startswith(b"HTTP/1.1 100 "))
+            s.sendall(b"{}")
+            self.assertTrue(s.recv(1000).startswith(b"HTTP/1.1 200 "))
 
     def test_a_token_of_a_read_only_user_changes_nothing(self):
         self.client.one("POST", "admins", {"role": {"name": "readonly"}}, names="viewer")

@@ -191,6 +191,24 @@ class ReplicationTest(flashblade_sim.SimulatorTest):
         self.assertEqual((fs["promotion_status"], fs["writable"], fs["nfs"]["v3_enabled"]), ("demoted", False, False))
 
 
+class ClientsTest(flashblade_sim.SimulatorTest):
+    def test_who_uses_a_file_system(self):
+        self.make("a")
+        self.sim.act("open", file_system="a", client="10.0.0.5", user="ann", path="/x", lock=True)
+        session = self.client.one("GET", "file-systems/sessions", protocols="nfs")
+        self.assertEqual((session["client"]["name"], session["user"]["name"]), ("10.0.0.5", "ann"))
+        self.refused(400, "protocols", "GET", "file-systems/open-files")
+        self.assertEqual(self.client.one("GET", "file-systems/open-files", protocols="nfs")["source"]["name"], "a")
+        self.assertEqual(self.client.one("GET", "file-systems/locks", file_system_names="a")["path"], "/x")
+        self.assertEqual(self.client.items("GET", "file-systems/locks", file_system_names="b"), [])
+        self.refused(404, "does not exist", "GET", "file-systems/sessions", version="2.9")
+        self.refused(400, "disruptive", "DELETE", "file-systems/sessions", client_names="10.0.0.5")
+        self.client.call("DELETE", "file-systems/sessions", client_names="10.0.0.5", disruptive="true")
+        self.assertEqual(self.client.items("GET", "file-systems/sessions"), [])
+        self.sim.act("eradicate", file_system="a")
+        self.assertEqual(self.client.items("GET", "file-systems/locks"), [])
+
+
 class AdministrationTest(flashblade_sim.SimulatorTest):
     def test_every_change_is_in_the_audit_trail(self):
         self.make("a")

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "drivers/flashblade/sim/alerts.h"
+#include "drivers/flashblade/sim/clients.h"
 #include "drivers/flashblade/sim/export_rules.h"
 #include "drivers/flashblade/sim/file_system.h"
 #include "drivers/flashblade/sim/snapshots.h"
@@ -123,6 +124,12 @@ const std::map<std::string, FileSystemAct>& file_system_acts() {
        [](World& world, FileSystem& fs, const Json&) -> Or<void> {
          if (!fs.destroyed) return Refusal{"it is not destroyed", fs.name};
          world.recover(fs);
+         return {};
+       }},
+      {"open", [](World& world, FileSystem& fs, const Json& order) { return open_by_client(world, fs, order); }},
+      {"close",
+       [](World& world, FileSystem& fs, const Json&) -> Or<void> {
+         close_by_clients(world, fs);
          return {};
        }},
       {"eradicate",

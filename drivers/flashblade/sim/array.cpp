@@ -5,6 +5,7 @@
 
 #include "drivers/flashblade/sim/admins.h"
 #include "drivers/flashblade/sim/alerts.h"
+#include "drivers/flashblade/sim/clients.h"
 #include "drivers/flashblade/sim/exports.h"
 #include "drivers/flashblade/sim/furnish.h"
 #include "drivers/flashblade/sim/policies.h"
@@ -86,11 +87,13 @@ Array::Array(Settings settings, const Clock& clock, IdSource& ids) : world_(std:
   add_replica_links(operations_);
   add_alerts(operations_);
   add_performance(operations_);
+  add_clients(operations_);
   furnish_array(world_);
   furnish_network(world_);
   furnish_admins(world_);
   furnish_exports(world_);
   furnish_replication(world_);
+  furnish_clients(world_);
 }
 
 HttpAnswer Array::answer(const HttpRequest& request) {

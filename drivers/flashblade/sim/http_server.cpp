@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -14,10 +15,11 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <charconv>
-#include <condition_variable>
 #include <list>
 #include <mutex>
 #include <thread>
+
+#include "drivers/flashblade/sim/table.h"
 
 namespace homeport::fbsim {
 namespace {
@@ -178,6 +180,12 @@ void HttpServer::Impl::talk(Stream& stream, const std::string& peer, const std::
     error_code ec;
     wire::request_parser<wire::string_body> parser;
     parser.body_limit(kMaxBody);
+    wire::read_header(stream, buffer, parser, ec);
+    if (ec) return;
+    // Some clients wait for this before they send a body.
+    if (folded(std::string(parser.get()[wire::field::expect])) == "100-continue") {
+      net::write(stream, net::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")), ec);
+    }
     wire::read(stream, buffer, parser, ec);
     if (ec) return;
     auto request = parser.release();

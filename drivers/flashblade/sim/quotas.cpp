@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "drivers/flashblade/sim/family.h"
 #include "drivers/flashblade/sim/file_system.h"
 #include "drivers/flashblade/sim/operations.h"
 #include "drivers/flashblade/sim/world.h"
@@ -210,6 +211,31 @@ Answer remove(Call& call, const Side& side) {
   return std::optional<Json>();
 }
 
+Document& settings_of(World& world) {
+  auto& table = world.table("quota-settings");
+  if (table.size() == 0) {
+    return insert_document(world, "quota-settings", world.array.name,
+                           Json{{"contact", nullptr}, {"direct_notifications_enabled", false}});
+  }
+  return *table.order().begin()->second;
+}
+
+Answer get_settings(Call& call) {
+  settings_of(call.world);
+  return list_documents(call, call.world.table("quota-settings"), {}, {}, [](const Document& document) {
+    Json out = {{"name", document.name}, {"id", document.id}};
+    out.update(document.fields);
+    return out;
+  });
+}
+
+Answer patch_settings(Call& call) {
+  merge_body(settings_of(call.world).fields, call.body);
+  call.query.clear();
+  HOMEPORT_TRY(const auto listed, get_settings(call));
+  return std::optional(items_of((*listed)["items"]));
+}
+
 void add_side(Operations& operations, const Side& side) {
   const std::string path = side.users ? "quotas/users" : "quotas/groups";
   const Params selectors = {{"names"}, {"file_system_names"}, {"file_system_ids"}, {side.ids()}, {side.names()}};
@@ -228,6 +254,9 @@ void add_side(Operations& operations, const Side& side) {
 void add_quotas(Operations& operations) {
   add_side(operations, Side{true});
   add_side(operations, Side{false});
+  operations.add("quotas/settings", "GET", {0, {}, {}, get_settings});
+  operations.add("quotas/settings", "PATCH",
+                 {0, {}, {{"contact", Kind::text}, {"direct_notifications_enabled", Kind::boolean}}, patch_settings});
 }
 
 }  // namespace homeport::fbsim
