@@ -55,9 +55,10 @@ def main():
 
         def measure(what, path):
             took = []
-            for _ in range(ROUNDS):
+            for _ in range(ROUNDS):  # without parsing: that is the client's time
                 began = time.monotonic()
-                call("GET", path)
+                connection.request("GET", "/api/2.26/" + path, headers=headers)
+                connection.getresponse().read()
                 took.append((time.monotonic() - began) * 1000)
             print(f"{what:42} median {statistics.median(took):7.1f} ms   worst {max(took):7.1f} ms")
 

@@ -139,6 +139,7 @@ class FaultTest(flashblade_sim.SimulatorTest):
     def test_a_full_array_takes_nothing_more(self):
         self.sim.fault(id="full", array_full=True)
         self.refused(400, "full", "POST", "file-systems", {}, names="a")
+        self.assertEqual(self.client.login()[0], 200)
         self.assertEqual(self.names(), [])
 
     def test_permission_lost(self):

@@ -176,7 +176,11 @@ Answer post_file_systems(Call& call) {
     if (world.data != nullptr) {
       HOMEPORT_CHECK(world.data->make(fs));
       const auto* from = world.snapshots.by_id(fs.source.id);
-      if (from != nullptr) HOMEPORT_CHECK(world.data->copy(*from, fs));
+      auto copied = from == nullptr ? Or<void>() : world.data->copy(*from, fs);
+      if (!copied) {
+        world.data_step(world.data->remove(fs), "remove", fs.name);
+        return std::move(copied).error();
+      }
     }
     auto& placed = world.file_systems.insert(std::move(fs));
     world.schedule(placed);

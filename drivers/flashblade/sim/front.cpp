@@ -101,7 +101,8 @@ std::optional<HttpAnswer> Front::instead(const HttpRequest& request, const Hit& 
   const auto& rule = hit.rule;
   if (rule.cut == when) return HttpAnswer{.status = 0, .delivery = Delivery::cut};
   if (rule.hold == when) return HttpAnswer{.status = 0, .delivery = Delivery::hold};
-  if (rule.array_full && when == When::before && request.method == "POST") {
+  const bool creates = request.method == "POST" && request.target.starts_with("/api/2.");
+  if (rule.array_full && when == When::before && creates) {
     return json_answer(400,
                        Json{{"errors", Json::array({Json{{"message", "The array is full."}, {"context", nullptr}}})}});
   }
