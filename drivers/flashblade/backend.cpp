@@ -170,11 +170,14 @@ Result<std::unique_ptr<Tree>> Backend::mount(const OpContext& op, const FileSyst
     auto tree = NfsServer::open_mounted(op, server, *clock_, path, admin ? config_.data.connections : 1);
     if (tree) return tree;
     const auto code = tree.error().code;
+    // The handle that MNT gave was dead already: something moves on the data side, and soon has moved.
+    const bool moving = tree.error().upstream && tree.error().upstream->system == "nfs" && code == Errc::not_found;
     const bool unknown_yet = code == Errc::not_found || code == Errc::permission_denied;
     const bool again = fresh && unknown_yet && clock_->mono() + pause < std::min(until, op.deadline);
     if (again && clock_->sleep_for(pause, op.stop)) continue;
     auto error = std::move(tree).context("root directory of file system " + fs.name).error();
-    if (!unknown_yet) return error;
+    if (moving) error.code = Errc::unavailable;
+    if (moving || !unknown_yet) return error;
     error.hint = !fs.nfs_v3 ? "NFSv3 is switched off for it on the array; Homeport sets owners over NFSv3"
                             : "exports.homeport must name this host as the array sees it, with root not squashed; " +
                                   std::string("its rules on the array are: ") +

@@ -8,10 +8,12 @@
 #include <sstream>
 
 #include "drivers/decorators/wrap.h"
+#include "drivers/flashblade/flashblade_driver_factory.h"
 #include "drivers/memory/memory_driver.h"
 #include "drivers/nfs/nfs_driver_factory.h"
 #include "tests/conformance/driver_suite.h"
 #include "tests/support/ganesha.h"
+#include "tests/unit/drivers/flashblade/fake_array.h"
 
 namespace homeport::conformance {
 namespace {
@@ -83,7 +85,8 @@ Result<std::unique_ptr<Ganesha>> start_server() {
   // Plants are put on the server's disk behind its back, so it must not remember that they were missing.
   HOMEPORT_TRY(auto server, Ganesha::start({{.path = "/export/homes"},
                                             {.path = "/export/squashed", .squash = "All_Squash"},
-                                            {.path = "/export/data"}},
+                                            {.path = "/export/data"},
+                                            {.path = "/array"}},
                                            {.attribute_cache = false}));
   if (::chown(server->directory("/export/squashed").c_str(), kSquashId, kSquashId) != 0) {
     return Error{.message = "cannot give the squashed export to the squash identity"};
@@ -150,6 +153,65 @@ DriverUnderTest nfs(std::string label, std::string export_path, bool squashed) {
           .import_export = "/export/data"};
 }
 
+// --- flashblade: the management side is a fake that keeps state, the data side a directory of the real server. -------
+
+using ::homeport::testing::FakeArray;
+
+// The token lies in a file, as it does in the field.
+std::string token_file() {
+  const auto path = fs::temp_directory_path() / ("homeport-suite-token-" + std::to_string(::getpid()));
+  std::ofstream(path) << FakeArray::kToken << "\n";
+  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+  return path.string();
+}
+
+Result<Bench> flashblade_bench(int minor) {
+  if (!server()) return server().error();
+  const Ganesha& ganesha = **server();
+  // One array for each case, in a directory of its own: a server remembers for a while what a path was.
+  static int arrays = 0;
+  const std::string name = "array" + std::to_string(++arrays);
+  const fs::path disk = ganesha.directory("/array") / name;
+  fs::create_directories(disk);
+  auto array = std::make_shared<FakeArray>(FakeArray::Options{.minor = minor, .disk = disk, .max_page = 3});
+  const nlohmann::json section{
+      {"management", {{"url", array->url()}, {"plain_http", true}, {"api_token", {{"file", token_file()}}}}},
+      {"data",
+       {{"address", Ganesha::address()},
+        {"nfs_port", ganesha.port()},
+        {"mount_port", ganesha.mount_port()},
+        {"path_prefix", "/array/" + name}}},
+      {"exports", {{"homeport", {"127.0.0.1"}}, {"clients", {"10.20.0.0/16"}}}},
+      {"pools", {{{"name", "homes"}, {"layout", "filesystem"}}}},
+      {"eradicate", true}};
+  HOMEPORT_TRY(auto driver, make_flashblade_driver("suite", section, {.clock = &system_clock()}));
+  Bench bench{.driver = std::move(driver)};
+  bench.plant = [array, disk](const std::string& name, const std::string& content, Owner owner) {
+    array->add_file_system(name, "127.0.0.1(rw,no_root_squash)");
+    EXPECT_EQ(::chown((disk / name).c_str(), owner.uid.value, owner.gid.value), 0);
+    if (content.empty()) return;
+    std::ofstream(disk / name / "theirs.txt") << content;
+    EXPECT_EQ(::chown((disk / name / "theirs.txt").c_str(), owner.uid.value, owner.gid.value), 0);
+  };
+  bench.planted_content = [disk](const std::string& name) { return file_text(disk / name / "theirs.txt"); };
+  bench.unplant = [array](const std::string& name) { array->forget(name); };
+  bench.everything = [array, disk] {
+    auto out = array->names();
+    for (auto& path : everything_below(disk)) out.push_back(std::move(path));
+    return out;
+  };
+  return bench;
+}
+
+// An old, a middle and a new version of the interface.
+DriverUnderTest flashblade(std::string label, int minor) {
+  return {.label = std::move(label),
+          .make = [minor] { return flashblade_bench(minor); },
+          .layout = Layout::filesystem,
+          .quota_is_kept = false,
+          .objects_for_two_pages = 4};
+}
+
 std::vector<DriverUnderTest> all_drivers() {
   return {
       memory("memory", {}),
@@ -162,6 +224,9 @@ std::vector<DriverUnderTest> all_drivers() {
       memory("memoryDecorated", {}, true),
       nfs("nfs", "/export/homes", false),
       nfs("nfsSquashed", "/export/squashed", true),
+      flashblade("flashblade22", 2),
+      flashblade("flashblade212", 12),
+      flashblade("flashblade226", 26),
   };
 }
 
