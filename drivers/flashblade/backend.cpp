@@ -40,12 +40,14 @@ Capabilities file_system_capabilities(const std::optional<ArrayFacts>& array, co
 
 Capabilities directory_capabilities() {
   Capabilities can;
-  can.quota = QuotaClass::none;
+  can.quota = QuotaClass::hard;
   can.undelete = true;
   can.ownership = true;
   can.notes.emplace_back(
-      "quotas: limits of spaces in a pool are recorded and nobody enforces them; layout filesystem has hard ones");
-  can.notes.emplace_back("snapshots: the array's own of the whole pool go on by themselves; none through this layout");
+      "quotas: an array counts a user (a group, for group shares) over the whole file system of the pool, so one space "
+      "of each person bears a limit there; layout filesystem has one for each space");
+  can.notes.emplace_back(
+      "snapshots: the array's own schedule for the pool's file system goes on by itself; none through this layout");
   return can;
 }
 

@@ -1,7 +1,8 @@
-// A FlashBlade as a backend: spaces are file systems of their own. See README.md for what it puts where.
+// A FlashBlade as a backend: spaces are file systems of their own, or directories of a pool's. See README.md for what
+// it puts where.
 #pragma once
 
-#include "drivers/flashblade/backend.h"
+#include "drivers/flashblade/directories.h"
 
 namespace homeport::drivers::flashblade {
 
@@ -9,10 +10,11 @@ class FlashbladeDriver final : public StorageDriver,
                                public TreeAccess,
                                public Snapshots,
                                public Cloner,
+                               public ExportDiscovery,
                                public ArrayRestore {
  public:
   FlashbladeDriver(std::string backend, FlashbladeConfig config, const DriverEnvironment& env)
-      : backend_(std::move(backend), std::move(config), env) {}
+      : backend_(std::move(backend), std::move(config), env), directories_(backend_, env) {}
 
   [[nodiscard]] std::shared_ptr<const DriverInfo> info() const override { return backend_.info(); }
   Result<ProbeReport> probe(const OpContext& op) override;
@@ -28,9 +30,12 @@ class FlashbladeDriver final : public StorageDriver,
   Result<Object> undelete(const OpContext& op, const ObjectRef& ref) override;
   Result<PurgeStep> purge(const OpContext& op, const ObjectRef& ref, std::optional<Cursor> from) override;
 
-  [[nodiscard]] std::vector<PoolPlace> pool_places() const override { return {}; }  // each space is its own place
+  [[nodiscard]] std::vector<PoolPlace> pool_places() const override;
   Result<std::unique_ptr<Tree>> open_tree(const OpContext& op, const ObjectRef& ref, const MountView& view) override;
   Result<std::unique_ptr<Tree>> open_path(const OpContext& op, const AbsolutePath& path) override;
+
+  Result<std::vector<Export>> exports(const OpContext& op) override;
+  Result<Inspection> inspect(const OpContext& op, const AbsolutePath& path) override;
 
   Result<Snapshot> take_snapshot(const OpContext& op, const ObjectRef& ref, const std::string& name) override;
   Result<std::optional<Cursor>> list_snapshots(const OpContext& op, const ObjectRef& ref, std::optional<Cursor> from,
@@ -42,6 +47,7 @@ class FlashbladeDriver final : public StorageDriver,
 
  private:
   Backend backend_;
+  Directories directories_;
 };
 
 }  // namespace homeport::drivers::flashblade

@@ -13,7 +13,8 @@ namespace homeport::drivers {
 // common members and calls section.finish(). No I/O.
 void validate_flashblade_section(DocReader& section);
 
-// Makes no contact. Besides StorageDriver the driver implements TreeAccess, Snapshots, Cloner and ArrayRestore.
+// Makes no contact. Besides StorageDriver the driver implements TreeAccess, ExportDiscovery, Snapshots, Cloner
+// and ArrayRestore.
 // `env.clock` must outlive it. Errors: invalid_argument when the section is not one that the validator accepts.
 Result<std::unique_ptr<StorageDriver>> make_flashblade_driver(const std::string& backend, const nlohmann::json& section,
                                                               const DriverEnvironment& env);

@@ -114,32 +114,6 @@ Result<std::unique_ptr<Tree>> open_space_tree(const OpContext& op, Backend& back
       std::make_unique<FrozenTree>(std::move(tree), std::move(root), ref.name + "@" + *view.snapshot));
 }
 
-Result<std::unique_ptr<Tree>> open_array_path(const OpContext& op, Backend& backend, const AbsolutePath& path) {
-  HOMEPORT_CHECK(backend.ready(op));
-  std::vector<std::string> parts;
-  for (std::size_t from = 1; from < path.str().size();) {
-    const auto slash = std::min(path.str().find('/', from), path.str().size());
-    parts.push_back(path.str().substr(from, slash - from));
-    from = slash + 1;
-  }
-  if (parts.empty()) return not_there(path.str());
-  HOMEPORT_TRY(const auto fs, backend.api().file_system(op, parts.front()));
-  if (!fs || fs->destroyed) return not_there(path.str());
-  HOMEPORT_TRY(auto tree, backend.mount(op, *fs, false));
-  Entry at = tree->root();
-  for (std::size_t i = 1; i < parts.size(); ++i) {
-    HOMEPORT_TRY(auto next, tree->lookup(op, at.node, parts[i]));
-    if (!next) return not_there(path.str());
-    if (next->attributes.type != EntryType::directory) {
-      return Error{.code = Errc::failed_precondition,
-                   .message = path.str() + " leads over something that is not a directory",
-                   .hint = "Homeport follows no links on the array: name the directory itself"};
-    }
-    at = *std::move(next);
-  }
-  return std::unique_ptr<Tree>(std::make_unique<FrozenTree>(std::move(tree), std::move(at), path.str()));
-}
-
 Result<std::string> snapshot_directory(const OpContext& op, Backend& backend, const FileSystem& fs,
                                        const std::string& suffix) {
   HOMEPORT_TRY(const auto stands, standing_snapshot(op, backend, fs, suffix));

@@ -8,8 +8,6 @@ namespace homeport::drivers::flashblade {
 // A space that is a file system, live or retired, or one snapshot of it (read-only).
 Result<std::unique_ptr<Tree>> open_space_tree(const OpContext& op, Backend& backend, const ObjectRef& ref,
                                               const MountView& view);
-// "/FILE-SYSTEM" or a directory below it, read-only.
-Result<std::unique_ptr<Tree>> open_array_path(const OpContext& op, Backend& backend, const AbsolutePath& path);
 // ".snapshot/NAME" as it is called there: no source says how the array names it. Errors: not_found.
 Result<std::string> snapshot_directory(const OpContext& op, Backend& backend, const FileSystem& fs,
                                        const std::string& suffix);

@@ -165,36 +165,49 @@ std::string token_file() {
   return path.string();
 }
 
-Result<Bench> flashblade_bench(int minor) {
+Result<Bench> flashblade_bench(int minor, Layout layout) {
   if (!server()) return server().error();
   const Ganesha& ganesha = **server();
   // One array for each case, in a directory of its own: a server remembers for a while what a path was.
   static int arrays = 0;
-  const std::string name = "array" + std::to_string(++arrays);
-  const fs::path disk = ganesha.directory("/array") / name;
+  const std::string place = "array" + std::to_string(++arrays);
+  const fs::path disk = ganesha.directory("/array") / place;
   fs::create_directories(disk);
   auto array = std::make_shared<FakeArray>(FakeArray::Options{.minor = minor, .disk = disk, .max_page = 3});
+  nlohmann::json pool{{"name", "homes"}, {"layout", layout_name(layout)}};
+  if (layout == Layout::directory) pool["file_system"] = "pool1";
   const nlohmann::json section{
       {"management", {{"url", array->url()}, {"plain_http", true}, {"api_token", {{"file", token_file()}}}}},
       {"data",
        {{"address", Ganesha::address()},
         {"nfs_port", ganesha.port()},
         {"mount_port", ganesha.mount_port()},
-        {"path_prefix", "/array/" + name}}},
+        {"path_prefix", "/array/" + place}}},
       {"exports", {{"homeport", {"127.0.0.1"}}, {"clients", {"10.20.0.0/16"}}}},
-      {"pools", {{{"name", "homes"}, {"layout", "filesystem"}}}},
+      {"pools", {pool}},
       {"eradicate", true}};
   HOMEPORT_TRY(auto driver, make_flashblade_driver("suite", section, {.clock = &system_clock()}));
   Bench bench{.driver = std::move(driver)};
-  bench.plant = [array, disk](const std::string& name, const std::string& content, Owner owner) {
-    array->add_file_system(name, "127.0.0.1(rw,no_root_squash)");
-    EXPECT_EQ(::chown((disk / name).c_str(), owner.uid.value, owner.gid.value), 0);
+  const bool own = layout == Layout::filesystem;
+  const fs::path homes = own ? disk : disk / "pool1" / "homes";
+  constexpr const char* kRules = "127.0.0.1(rw,no_root_squash)";
+  if (!own) {
+    array->add_file_system("pool1", kRules);
+    fs::create_directories(homes);
+  }
+  bench.plant = [array, homes, own](const std::string& name, const std::string& content, Owner owner) {
+    if (own) array->add_file_system(name, kRules);
+    fs::create_directories(homes / name);
+    EXPECT_EQ(::chown((homes / name).c_str(), owner.uid.value, owner.gid.value), 0);
     if (content.empty()) return;
-    std::ofstream(disk / name / "theirs.txt") << content;
-    EXPECT_EQ(::chown((disk / name / "theirs.txt").c_str(), owner.uid.value, owner.gid.value), 0);
+    std::ofstream(homes / name / "theirs.txt") << content;
+    EXPECT_EQ(::chown((homes / name / "theirs.txt").c_str(), owner.uid.value, owner.gid.value), 0);
   };
-  bench.planted_content = [disk](const std::string& name) { return file_text(disk / name / "theirs.txt"); };
-  bench.unplant = [array](const std::string& name) { array->forget(name); };
+  bench.planted_content = [homes](const std::string& name) { return file_text(homes / name / "theirs.txt"); };
+  bench.unplant = [array, homes](const std::string& name) {
+    array->forget(name);
+    fs::remove_all(homes / name);
+  };
   bench.everything = [array, disk] {
     auto out = array->names();
     for (auto& path : everything_below(disk)) out.push_back(std::move(path));
@@ -204,12 +217,16 @@ Result<Bench> flashblade_bench(int minor) {
 }
 
 // An old, a middle and a new version of the interface.
-DriverUnderTest flashblade(std::string label, int minor) {
+DriverUnderTest flashblade(std::string label, int minor, Layout layout = Layout::filesystem) {
+  const bool own = layout == Layout::filesystem;
   return {.label = std::move(label),
-          .make = [minor] { return flashblade_bench(minor); },
-          .layout = Layout::filesystem,
+          .make = [minor, layout] { return flashblade_bench(minor, layout); },
+          .layout = layout,
           .quota_is_kept = false,
-          .objects_for_two_pages = 4};
+          .ids_may_return = !own,  // inode numbers
+          .objects_for_two_pages = own ? std::size_t{4} : std::size_t{3},
+          .import_path = "/export/data/sets/mnist",
+          .import_export = "/export/data"};
 }
 
 std::vector<DriverUnderTest> all_drivers() {
@@ -227,6 +244,7 @@ std::vector<DriverUnderTest> all_drivers() {
       flashblade("flashblade22", 2),
       flashblade("flashblade212", 12),
       flashblade("flashblade226", 26),
+      flashblade("flashbladeDirectories", 12, Layout::directory),
   };
 }
 

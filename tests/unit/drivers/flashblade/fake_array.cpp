@@ -156,7 +156,7 @@ PeerAnswer FakeArray::answer(const PeerRequest& request) {
     version = path.substr(5, slash - 5);
     call.endpoint = path.substr(slash + 1);
   } else {
-    call.endpoint = path.substr(path.rfind('/') + 1);
+    call.endpoint = path.substr(path.rfind('/') + 1);  // of those without a version
   }
   const std::lock_guard lock(mutex_);
   if (before_) {
@@ -213,6 +213,7 @@ FakeArray::Reply FakeArray::act(const ArrayCall& call) {
     return delete_file_system(call);
   }
   if (call.endpoint == "file-system-snapshots") return snapshots(call);
+  if (call.endpoint == "quotas/users" || call.endpoint == "quotas/groups") return quotas(call);
   return {404, json::parse(error_body("No such endpoint."))};
 }
 
@@ -359,6 +360,32 @@ FakeArray::Reply FakeArray::delete_file_system(const ArrayCall& call) {
   if (options_.disk) fs::remove_all(place(name));
   file_systems_.erase((*item)["id"].get<std::string>());
   return {200, nullptr};
+}
+
+FakeArray::Reply FakeArray::quotas(const ArrayCall& call) {
+  const bool of_group = call.endpoint == "quotas/groups";
+  const auto file_system = at(call, "file_system_names");
+  const auto number = at(call, of_group ? "gids" : "uids");
+  const auto name = file_system + "/" + (of_group ? "g" : "u") + number;
+  const auto found = quotas_.find(name);
+  if (call.method == "GET") {
+    if (found == quotas_.end()) return missing("Quota", name);
+    return page(call, {found->second});
+  }
+  if (call.method == "DELETE") {
+    if (found == quotas_.end()) return missing("Quota", name);
+    quotas_.erase(found);
+    return {200, nullptr};
+  }
+  if (call.method == "POST" && found != quotas_.end()) {
+    return {options_.exists_status, json::parse(error_body("Quota already exists.", name))};
+  }
+  if (call.method == "PATCH" && found == quotas_.end()) return missing("Quota", name);
+  if (call.body["quota"] == 0) return {400, json::parse(error_body("Quota must not be 0.", name))};
+  auto& item = quotas_[name];
+  item = {{"name", name}, {"file_system", {{"name", file_system}}}, {"quota", call.body["quota"]}, {"usage", 0}};
+  item[of_group ? "group" : "user"] = {{"id", std::stoul(number)}, {"name", nullptr}};
+  return page(call, {item});
 }
 
 FakeArray::Reply FakeArray::snapshots(const ArrayCall& call) {

@@ -73,6 +73,7 @@ class FakeArray {
   Reply patch_file_system(const ArrayCall& call);
   Reply delete_file_system(const ArrayCall& call);
   Reply snapshots(const ArrayCall& call);
+  Reply quotas(const ArrayCall& call);
   Reply page(const ArrayCall& call, std::vector<nlohmann::json> items) const;
   [[nodiscard]] Reply missing(const std::string& what, const std::string& context) const;
   nlohmann::json* by(const ArrayCall& call);
@@ -87,6 +88,7 @@ class FakeArray {
   std::string manual_eradication_ = "all-enabled";
   std::map<std::string, nlohmann::json> file_systems_{};  // by id
   std::map<std::string, nlohmann::json> snapshots_{};
+  std::map<std::string, nlohmann::json> quotas_{};
   std::uint64_t ids_ = 0;
   std::size_t logins_ = 0;
   std::string session_{};
