@@ -184,7 +184,7 @@ void read_pool(DocReader& in, std::vector<PoolConfig>& pools) {
   in.finish();
   for (const auto& other : pools) {
     if (other.name == pool.name) in.problem("name", "pool '" + pool.name + "' is named twice");
-    if (directories && other.file_system == pool.file_system) {
+    if (directories && !pool.file_system.empty() && other.file_system == pool.file_system) {
       in.problem("file_system", "pools '" + other.name + "' and '" + pool.name + "' are on the same file system");
     }
   }

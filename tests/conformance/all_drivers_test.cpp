@@ -12,6 +12,7 @@
 #include "drivers/memory/memory_driver.h"
 #include "drivers/nfs/nfs_driver_factory.h"
 #include "tests/conformance/driver_suite.h"
+#include "tests/conformance/simulated_array.h"
 #include "tests/support/ganesha.h"
 #include "tests/unit/drivers/flashblade/fake_array.h"
 
@@ -230,7 +231,7 @@ DriverUnderTest flashblade(std::string label, int minor, Layout layout = Layout:
 }
 
 std::vector<DriverUnderTest> all_drivers() {
-  return {
+  std::vector<DriverUnderTest> all{
       memory("memory", {}),
       memory("memoryFilesystems",
              {.pools = {{.name = "homes", .layout = Layout::filesystem}}, .quota = QuotaClass::cooperative}),
@@ -246,6 +247,10 @@ std::vector<DriverUnderTest> all_drivers() {
       flashblade("flashblade226", 26),
       flashblade("flashbladeDirectories", 12, Layout::directory),
   };
+#ifdef HOMEPORT_FLASHBLADE_SIM
+  for (auto& simulated : simulated_arrays()) all.push_back(std::move(simulated));
+#endif
+  return all;
 }
 
 }  // namespace

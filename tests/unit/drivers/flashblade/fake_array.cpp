@@ -129,6 +129,12 @@ std::vector<std::string> FakeArray::names() const {
   std::ranges::sort(out);
   return out;
 }
+std::optional<std::uint64_t> FakeArray::quota(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = quotas_.find(name);
+  if (found == quotas_.end()) return std::nullopt;
+  return found->second["quota"].get<std::uint64_t>();
+}
 std::size_t FakeArray::logins() const {
   const std::lock_guard lock(mutex_);
   return logins_;

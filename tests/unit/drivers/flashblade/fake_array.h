@@ -57,6 +57,7 @@ class FakeArray {
   void forget(const std::string& name);
   [[nodiscard]] std::optional<nlohmann::json> look(const std::string& name) const;
   [[nodiscard]] std::vector<std::string> names() const;
+  [[nodiscard]] std::optional<std::uint64_t> quota(const std::string& name) const;  // "pool1/u4242", "pool1/g100"
 
   [[nodiscard]] std::size_t logins() const;
   // Calls that were answered by the array itself: "POST file-systems".
