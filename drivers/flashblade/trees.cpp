@@ -7,11 +7,14 @@ namespace {
 
 constexpr const char* kSnapshots = ".snapshot";
 
-// A directory of a mounted file system as a root of its own, for reading.
-class FrozenTree final : public Tree {
+enum class Writes { allowed, refused };
+
+// A directory of a mounted file system as a root of its own. Every directory of an array has .snapshot in it, usually
+// hidden: it is no content of the space, and whoever copies or removes a tree must not meet it.
+class ArrayTree final : public Tree {
  public:
-  FrozenTree(std::unique_ptr<Tree> whole, Entry root, std::string path)
-      : whole_(std::move(whole)), root_(std::move(root)), path_(std::move(path)) {
+  ArrayTree(std::unique_ptr<Tree> whole, Entry root, std::string path, Writes writes)
+      : whole_(std::move(whole)), root_(std::move(root)), path_(std::move(path)), writes_(writes) {
     root_.name.clear();
   }
   [[nodiscard]] Entry root() const override { return root_; }
@@ -20,42 +23,60 @@ class FrozenTree final : public Tree {
   }
   Result<EntryAttributes> stat(const OpContext& op, const Node& node) override { return whole_->stat(op, node); }
   std::vector<Result<ListPage>> list(const OpContext& op, std::span<const ListRequest> requests) override {
-    return whole_->list(op, requests);
+    auto pages = whole_->list(op, requests);
+    for (auto& page : pages) {
+      if (page) std::erase_if(page->entries, [](const Entry& entry) { return entry.name == kSnapshots; });
+    }
+    return pages;
   }
   Result<std::size_t> read(const OpContext& op, const Node& file, std::uint64_t offset,
                            std::span<std::byte> into) override {
     return whole_->read(op, file, offset, into);
   }
   Result<std::string> read_link(const OpContext& op, const Node& link) override { return whole_->read_link(op, link); }
-  Result<Entry> make_directory(const OpContext&, const Node&, std::string_view, const AttributeChange&) override {
-    return refused();
+  Result<Entry> make_directory(const OpContext& op, const Node& dir, std::string_view name,
+                               const AttributeChange& attributes) override {
+    HOMEPORT_CHECK(may_write());
+    return whole_->make_directory(op, dir, name, attributes);
   }
-  Result<Entry> make_file(const OpContext&, const Node&, std::string_view, const AttributeChange&) override {
-    return refused();
+  Result<Entry> make_file(const OpContext& op, const Node& dir, std::string_view name,
+                          const AttributeChange& attributes) override {
+    HOMEPORT_CHECK(may_write());
+    return whole_->make_file(op, dir, name, attributes);
   }
-  Result<Entry> make_link(const OpContext&, const Node&, std::string_view, std::string_view, Owner) override {
-    return refused();
+  Result<Entry> make_link(const OpContext& op, const Node& dir, std::string_view name, std::string_view target,
+                          Owner owner) override {
+    HOMEPORT_CHECK(may_write());
+    return whole_->make_link(op, dir, name, target, owner);
   }
-  Result<void> write(const OpContext&, const Node&, std::uint64_t, std::span<const std::byte>) override {
-    return refused();
+  Result<void> write(const OpContext& op, const Node& file, std::uint64_t offset,
+                     std::span<const std::byte> data) override {
+    HOMEPORT_CHECK(may_write());
+    return whole_->write(op, file, offset, data);
   }
-  Result<void> set_attributes(const OpContext&, const Node&, const AttributeChange&) override { return refused(); }
-  Result<void> rename(const OpContext&, const Node&, std::string_view, const Node&, std::string_view) override {
-    return refused();
+  Result<void> set_attributes(const OpContext& op, const Node& node, const AttributeChange& change) override {
+    HOMEPORT_CHECK(may_write());
+    return whole_->set_attributes(op, node, change);
   }
-  std::vector<Result<void>> remove(const OpContext&, std::span<const Removal> removals) override {
-    std::vector<Result<void>> out;
-    for (std::size_t i = 0; i < removals.size(); ++i) out.emplace_back(refused());
-    return out;
+  Result<void> rename(const OpContext& op, const Node& from_dir, std::string_view from, const Node& to_dir,
+                      std::string_view to) override {
+    HOMEPORT_CHECK(may_write());
+    return whole_->rename(op, from_dir, from, to_dir, to);
+  }
+  std::vector<Result<void>> remove(const OpContext& op, std::span<const Removal> removals) override {
+    if (auto allowed = may_write(); !allowed) return {removals.size(), allowed};
+    return whole_->remove(op, removals);
   }
 
  private:
-  [[nodiscard]] Error refused() const {
+  [[nodiscard]] Result<void> may_write() const {
+    if (writes_ == Writes::allowed) return {};
     return Error{.code = Errc::failed_precondition, .message = path_ + " was opened for reading only"};
   }
   const std::unique_ptr<Tree> whole_;
   Entry root_;
   const std::string path_;
+  const Writes writes_;
 };
 
 Error not_there(const std::string& path) {
@@ -106,12 +127,16 @@ Result<std::unique_ptr<Tree>> open_space_tree(const OpContext& op, Backend& back
                                               const MountView& view) {
   HOMEPORT_TRY(const auto fs, exported(op, backend, ref));
   HOMEPORT_TRY(auto tree, backend.mount(op, fs, false));
-  if (!view.snapshot) return tree;
+  if (!view.snapshot) {
+    auto root = tree->root();
+    return std::unique_ptr<Tree>(
+        std::make_unique<ArrayTree>(std::move(tree), std::move(root), ref.name, Writes::allowed));
+  }
   HOMEPORT_TRY(const auto stands, standing_snapshot(op, backend, fs, *view.snapshot));
   if (!stands) return not_there(ref.name + "@" + printable(*view.snapshot, 80));
   HOMEPORT_TRY(auto root, find_snapshot(op, *tree, fs, *view.snapshot));
   return std::unique_ptr<Tree>(
-      std::make_unique<FrozenTree>(std::move(tree), std::move(root), ref.name + "@" + *view.snapshot));
+      std::make_unique<ArrayTree>(std::move(tree), std::move(root), ref.name + "@" + *view.snapshot, Writes::refused));
 }
 
 Result<std::string> snapshot_directory(const OpContext& op, Backend& backend, const FileSystem& fs,

@@ -143,7 +143,9 @@ Result<Bench> bench(int minor, Layout layout) {
   }
   Bench bench{.driver = std::move(driver)};
   bench.plant = [&sim, homes, own](const std::string& name, const std::string& content, Owner owner) {
-    if (own) EXPECT_OK(sim.api().create_file_system(Simulator::op(), {.name = name, .rules = kRules}));
+    if (own) {
+      EXPECT_OK(sim.api().create_file_system(Simulator::op(), {.name = name, .rules = kRules}));
+    }
     plant_file(homes / name, content, owner);
   };
   bench.planted_content = [homes](const std::string& name) -> std::optional<std::string> {
