@@ -12,6 +12,7 @@ constexpr std::chrono::milliseconds kExportTakes{5000};
 constexpr std::chrono::milliseconds kFirstLook{50};
 constexpr std::chrono::milliseconds kPoolPause{5000};
 constexpr std::uint32_t kLongestName = 63;
+constexpr std::chrono::minutes kPolicyHolds{1};
 
 Capabilities file_system_capabilities(const std::optional<ArrayFacts>& array, const FlashbladeConfig& config,
                                       const std::optional<RestVersion>& version) {
@@ -201,6 +202,31 @@ std::string Backend::closed_rules() const {
   std::string out;
   for (const auto& host : config_.exports.homeport) out += (out.empty() ? "" : " ") + host + "(rw,no_root_squash)";
   return out;
+}
+
+Result<void> Backend::check_policy(const OpContext& op) {
+  const auto& name = config_.exports.policy;
+  if (name.empty()) return {};
+  const auto now = clock_->mono();
+  if (learned_.with([&](const Learned& learned) { return now < learned.policy_good_until; })) return {};
+  HOMEPORT_TRY(const auto version, api_.version(op));
+  if (!version.has(since::kExportPolicies)) {
+    return Error{.code = Errc::failed_precondition,
+                 .message = "exports.policy names an export policy, and the array speaks REST " + version.str(),
+                 .hint = "policies came with REST 2.3: write exports.clients instead"};
+  }
+  HOMEPORT_TRY(const auto policy, api_.export_policy(op, name));
+  const auto refused = [&](const std::string& why, std::string hint) {
+    return Error{
+        .code = Errc::failed_precondition, .message = "export policy " + name + " " + why, .hint = std::move(hint)};
+  };
+  if (!policy) return refused("does not stand on the array", "make it there, or write exports.clients instead");
+  if (!policy->enabled) return refused("is disabled", "enable it on the array");
+  if (std::ranges::any_of(policy->rules, [](const ExportRule& rule) { return is_everybody(rule.client); })) {
+    return refused("lets everybody in", "take the rule for '*' out of it; Homeport makes no world-open export");
+  }
+  learned_.with([&](Learned& learned) { learned.policy_good_until = now + kPolicyHolds; });
+  return {};
 }
 
 Result<std::unique_ptr<Tree>> Backend::open_admin(const OpContext& op, Make make) {

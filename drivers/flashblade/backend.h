@@ -49,6 +49,9 @@ class Backend {
   // What clients may do with a space in use, and what is left when it is withdrawn: Homeport's own hosts.
   [[nodiscard]] Result<std::string> open_rules() const;
   [[nodiscard]] std::string closed_rules() const;
+  // Nothing where clients are named by rules. Looks at most once a minute. Errors: failed_precondition for an export
+  // policy that the array does not have, that is disabled, or that lets everybody in.
+  Result<void> check_policy(const OpContext& op);
 
  private:
   struct Learned {
@@ -57,6 +60,7 @@ class Backend {
     std::optional<RestVersion> version{};
     std::uint64_t login = 0;
     std::string data_address{};
+    MonoTime policy_good_until{};
   };
   [[nodiscard]] DriverInfo describe(const Learned& learned, std::uint64_t generation) const;
   Result<std::unique_ptr<Tree>> open_admin(const OpContext& op, Make make);

@@ -119,6 +119,7 @@ Result<std::optional<FileSystem>> Directories::file_system(const OpContext& op, 
   if (fs && fs->destroyed) return lost_pool(pool);
   if (!fs && !may_make) return lost_pool(pool);
   if (!fs) {
+    HOMEPORT_CHECK(backend_.check_policy(op));
     HOMEPORT_TRY(auto made,
                  backend_.api().create_file_system(op, {.name = pool.file_system, .rules = backend_.closed_rules()}));
     if (!made) return std::optional<FileSystem>();

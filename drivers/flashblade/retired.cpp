@@ -85,6 +85,7 @@ Result<Object> retire_space(const OpContext& op, Backend& backend, const ObjectR
 Result<Object> undelete_space(const OpContext& op, Backend& backend, const ObjectRef& ref) {
   HOMEPORT_CHECK(backend.pool(ref.layout, ref.pool));
   HOMEPORT_CHECK(backend.ready(op));
+  HOMEPORT_CHECK(backend.check_policy(op));
   HOMEPORT_TRY(auto standing, verify(op, backend, ref, MarkerRule::must_match));
   if (!standing) return gone(ref);
   bool fresh = false;

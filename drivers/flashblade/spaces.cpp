@@ -257,6 +257,7 @@ Result<Object> create_space(const OpContext& op, Backend& backend, const CreateS
   HOMEPORT_CHECK(backend.pool(spec.layout, spec.pool));
   HOMEPORT_CHECK(check_spec(backend, spec));
   HOMEPORT_CHECK(backend.ready(op));
+  HOMEPORT_CHECK(backend.check_policy(op));
   return grow(op, backend, spec,
               [&](const NewFileSystem& wanted) { return backend.api().create_file_system(op, wanted); });
 }
@@ -266,6 +267,7 @@ Result<Object> clone_space(const OpContext& op, Backend& backend, const ObjectRe
   HOMEPORT_CHECK(backend.pool(target.layout, target.pool));
   HOMEPORT_CHECK(check_spec(backend, target));
   HOMEPORT_CHECK(backend.ready(op));
+  HOMEPORT_CHECK(backend.check_policy(op));
   HOMEPORT_TRY(const auto version, backend.api().version(op));
   if (!version.has(since::kCopies)) {
     return Error{.code = Errc::unsupported,

@@ -44,6 +44,9 @@ class ArrayDriverTest : public ::testing::Test {
     serve({});
   }
   void TearDown() override {
+    // The hooks of a case know its variables, which are gone; the driver still says goodbye to the array.
+    if (array_) array_->before(nullptr);
+    if (array_) array_->lose(nullptr);
     driver_.reset();
     fs::remove(token_);
   }
@@ -368,6 +371,57 @@ TEST_F(ArrayDriverTest, ExportPolicyIsUsedInPlaceOfRules) {
   EXPECT_EQ((*array_->look(made->ref.name))["nfs"]["rules"], kOurs);
   ASSERT_OK(driver_->undelete(op(), made->ref));
   EXPECT_EQ((*array_->look(made->ref.name))["nfs"]["export_policy"]["name"], "notebooks");
+}
+
+TEST_F(ArrayDriverTest, ExportPolicyThatLetsEverybodyInIsRefused) {
+  serve({.minor = 12}, {{"exports", {{"clients", nullptr}, {"policy", "notebooks"}}}});
+  array_->set_policy_client("*");
+  const auto refused = driver_->create(op(), spec(1));
+  ASSERT_ERRC(refused, Errc::failed_precondition);
+  EXPECT_THAT(refused.error().message, HasSubstr("lets everybody in"));
+  EXPECT_TRUE(array_->names().empty());
+  serve({.minor = 12}, {{"exports", {{"clients", nullptr}, {"policy", "nowhere"}}}});
+  EXPECT_ERRC(driver_->create(op(), spec(1)), Errc::failed_precondition);
+  serve({.minor = 2}, {{"exports", {{"clients", nullptr}, {"policy", "notebooks"}}}});
+  const auto old = driver_->create(op(), spec(1));
+  ASSERT_ERRC(old, Errc::failed_precondition);
+  EXPECT_THAT(old.error().hint, HasSubstr("2.3"));
+}
+
+// Case 15: a connection that stands and says nothing costs one time-out, not a stuck thread.
+TEST_F(ArrayDriverTest, SilenceIsNoticedAndTriedAgain) {
+  make({{"management", {{"timeout", "300ms"}}}});
+  ASSERT_OK(driver_->create(op(), spec(1)));
+  std::atomic<bool> silent{false};
+  array_->before([&](const ArrayCall& call) -> std::optional<PeerAnswer> {
+    if (call.method != "POST" || call.endpoint != "file-systems" || silent.exchange(true)) return std::nullopt;
+    return PeerAnswer{"", PeerAnswer::Then::silent};
+  });
+  ASSERT_OK(driver_->create(op(), spec(2)));
+  EXPECT_TRUE(silent);
+}
+
+// The array made it, its answer was lost, and the next look does not show it yet.
+TEST_F(ArrayDriverTest, StaleReadAfterALostReplyMakesNoSecondOne) {
+  ASSERT_OK(driver_->create(op(), spec(1)));
+  std::atomic<bool> lost{false};
+  std::atomic<bool> stale{false};
+  array_->lose([&](const ArrayCall& call) { return call.method == "POST" && !lost.exchange(true); });
+  array_->before([&](const ArrayCall& call) -> std::optional<PeerAnswer> {
+    if (!lost || call.method != "GET" || stale.exchange(true)) return std::nullopt;
+    return PeerAnswer{http_answer(400, error_body("File system does not exist."))};
+  });
+  ASSERT_OK(driver_->create(op(), spec(2)));
+  EXPECT_TRUE(stale);
+  EXPECT_THAT(array_->names(), ::testing::ElementsAre("hp-admin", spec(1).name, spec(2).name));
+}
+
+TEST_F(ArrayDriverTest, DataAddressThatDoesNotAnswerIsSaidByTheProbe) {
+  make({{"data", {{"nfs_port", 1}, {"mount_port", 1}}}});
+  const auto report = driver_->probe(op());
+  ASSERT_OK(report);
+  EXPECT_TRUE(report->management_ok);
+  EXPECT_FALSE(report->data_ok);
 }
 
 TEST_F(ArrayDriverTest, DataAddressIsFoundOnTheArray) {

@@ -91,6 +91,10 @@ void FakeArray::set_manual_eradication(const std::string& value) {
   const std::lock_guard lock(mutex_);
   manual_eradication_ = value;
 }
+void FakeArray::set_policy_client(const std::string& client) {
+  const std::lock_guard lock(mutex_);
+  policy_client_ = client;
+}
 json FakeArray::add_file_system(const std::string& name, const std::string& rules) {
   const std::lock_guard lock(mutex_);
   auto& made = make(name);
@@ -211,6 +215,11 @@ FakeArray::Reply FakeArray::act(const ArrayCall& call) {
   }
   if (call.endpoint == "network-interfaces") {
     return page(call, {{{"name", "vip1"}, {"address", "127.0.0.1"}, {"enabled", true}, {"services", {"data"}}}});
+  }
+  if (call.endpoint == "nfs-export-policies" && options_.minor >= 3) {
+    if (at(call, "names") != "notebooks") return missing("Policy", at(call, "names"));
+    const json rule{{"client", policy_client_}, {"permission", "rw"}, {"access", "root-squash"}};
+    return page(call, {{{"name", "notebooks"}, {"enabled", true}, {"rules", json::array({rule})}}});
   }
   if (call.endpoint == "file-systems") {
     if (call.method == "GET") return get_file_systems(call);

@@ -51,6 +51,7 @@ class FakeArray {
   void expire_sessions();
   void set_minor(int minor);
   void set_manual_eradication(const std::string& value);
+  void set_policy_client(const std::string& client);  // of the one export policy there is, "notebooks"
   // Behind the driver's back.
   nlohmann::json add_file_system(const std::string& name, const std::string& rules);
   void change(const std::string& name, const nlohmann::json& merge);
@@ -87,6 +88,7 @@ class FakeArray {
   Before before_{};
   Lose lose_{};
   std::string manual_eradication_ = "all-enabled";
+  std::string policy_client_ = "10.20.0.0/16";
   std::map<std::string, nlohmann::json> file_systems_{};  // by id
   std::map<std::string, nlohmann::json> snapshots_{};
   std::map<std::string, nlohmann::json> quotas_{};

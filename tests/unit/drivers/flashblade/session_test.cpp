@@ -28,7 +28,13 @@ class SessionTest : public ::testing::Test {
     directory_ = ::mkdtemp(pattern.data());
     write_token(FakeArray::kToken);
   }
-  ~SessionTest() override { fs::remove_all(directory_); }
+  ~SessionTest() override {
+    // The hooks of a case know its variables, which are gone; the session still says goodbye to the array.
+    if (array_) array_->before(nullptr);
+    if (array_) array_->lose(nullptr);
+    session_.reset();
+    fs::remove_all(directory_);
+  }
   void write_token(const std::string& text) const {
     std::ofstream(token_path()) << text << "\n";
     fs::permissions(token_path(), fs::perms::owner_read | fs::perms::owner_write);
