@@ -41,7 +41,9 @@ Result<std::optional<Cursor>> scan_file_systems(const OpContext& op, Backend& ba
 Result<std::vector<Pool>> measure_pools(const OpContext& op, Backend& backend) {
   HOMEPORT_CHECK(backend.ready(op));
   HOMEPORT_TRY(const auto space, backend.api().space(op));
-  HOMEPORT_TRY(const auto snapshots, backend.api().count_snapshots(op));
+  // An array with very many refuses to count them: then nobody knows how many are left.
+  const auto snapshots = backend.api().count_snapshots(op);
+  if (!snapshots && is_transient(snapshots.error().code)) return snapshots.error();
   HOMEPORT_TRY(const auto admin, backend.api().file_system(op, backend.admin_name()));
   std::vector<Pool> out;
   for (const auto& pool : backend.config().pools) {
@@ -49,7 +51,7 @@ Result<std::vector<Pool>> measure_pools(const OpContext& op, Backend& backend) {
     Pool one{.name = pool.name, .layout = Layout::filesystem, .prepared = admin.has_value() && !admin->destroyed};
     one.capacity = Bytes{space.capacity};
     one.free = Bytes{space.capacity > space.used ? space.capacity - space.used : 0};
-    one.snapshots_left = snapshots < kSnapshotsPerArray ? kSnapshotsPerArray - snapshots : 0;
+    if (snapshots) one.snapshots_left = *snapshots < kSnapshotsPerArray ? kSnapshotsPerArray - *snapshots : 0;
     out.push_back(std::move(one));
   }
   return out;
