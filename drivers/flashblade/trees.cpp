@@ -25,7 +25,9 @@ class ArrayTree final : public Tree {
   std::vector<Result<ListPage>> list(const OpContext& op, std::span<const ListRequest> requests) override {
     auto pages = whole_->list(op, requests);
     for (auto& page : pages) {
-      if (page) std::erase_if(page->entries, [](const Entry& entry) { return entry.name == kSnapshots; });
+      if (!page) continue;
+      std::erase_if(page->entries, [](const Entry& entry) { return entry.name == kSnapshots; });
+      std::erase_if(page->unseen, [](const ListPage::Unseen& entry) { return entry.name == kSnapshots; });
     }
     return pages;
   }
@@ -48,6 +50,10 @@ class ArrayTree final : public Tree {
                           Owner owner) override {
     HOMEPORT_CHECK(may_write());
     return whole_->make_link(op, dir, name, target, owner);
+  }
+  Result<void> link(const OpContext& op, const Node& file, const Node& dir, std::string_view name) override {
+    HOMEPORT_CHECK(may_write());
+    return whole_->link(op, file, dir, name);
   }
   Result<void> write(const OpContext& op, const Node& file, std::uint64_t offset,
                      std::span<const std::byte> data) override {
