@@ -159,11 +159,21 @@ DriverUnderTest nfs(std::string label, std::string export_path, bool squashed) {
 using ::homeport::testing::FakeArray;
 
 // The token lies in a file, as it does in the field.
+struct TokenFile {
+  const fs::path path = fs::temp_directory_path() / ("homeport-suite-token-" + std::to_string(::getpid()));
+  TokenFile() {
+    std::ofstream(path) << FakeArray::kToken << "\n";
+    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+  }
+  ~TokenFile() {
+    std::error_code ignored;
+    fs::remove(path, ignored);
+  }
+};
+
 std::string token_file() {
-  const auto path = fs::temp_directory_path() / ("homeport-suite-token-" + std::to_string(::getpid()));
-  std::ofstream(path) << FakeArray::kToken << "\n";
-  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
-  return path.string();
+  static const TokenFile file;
+  return file.path.string();
 }
 
 Result<Bench> flashblade_bench(int minor, Layout layout) {

@@ -86,6 +86,7 @@ class Simulator {
 };
 
 const Result<std::unique_ptr<Simulator>>& simulator(int minor) {
+  (void)system_clock();  // made first, so that it outlives the sessions that go with the map
   static std::map<int, Result<std::unique_ptr<Simulator>>> all;
   auto at = all.find(minor);
   if (at == all.end()) at = all.emplace(minor, Simulator::start(minor)).first;
