@@ -1,5 +1,5 @@
 // One directory tree of an export, by handles. Borrows a session for each call, so that an open tree holds no
-// connection and outlives the loss of one.
+// connection and outlives the loss of one; its calls may come from any thread.
 #pragma once
 
 #include "drivers/nfs/backend.h"
@@ -8,7 +8,7 @@ namespace homeport::drivers::nfs {
 
 enum class TreeMode { read_only, read_write };
 
-class NfsTree final : public Tree {
+class NfsTree : public Tree {
  public:
   // `root` is a directory on `site`; `path` is what people call it.
   NfsTree(Backend& backend, Site& site, Entry root, std::string path, TreeMode mode)

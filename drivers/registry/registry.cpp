@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "drivers/decorators/wrap.h"
+#include "drivers/flashblade/flashblade_driver_factory.h"
 #include "drivers/memory/memory_driver.h"
 #include "drivers/nfs/nfs_driver_factory.h"
 #include "provisioner/base/doc_reader.h"
@@ -30,13 +31,14 @@ Result<std::unique_ptr<StorageDriver>> make_memory(const std::string&, const nlo
   return std::unique_ptr<StorageDriver>(std::make_unique<MemoryDriver>(std::move(config), *environment.clock));
 }
 
-constexpr std::array<Kind, 2> kKinds{{
+constexpr std::array<Kind, 3> kKinds{{
+    {"flashblade", &validate_flashblade_section, &make_flashblade_driver},
     {"memory", &validate_memory, &make_memory},
     {"nfs", &validate_nfs_section, &make_nfs_driver},
 }};
 
 // Kinds the documentation speaks of that this build does not have.
-constexpr std::array<std::string_view, 2> kPlanned{{"flashblade", "btrfs"}};
+constexpr std::array<std::string_view, 1> kPlanned{{"btrfs"}};
 
 std::string known_kinds() {
   std::string text;

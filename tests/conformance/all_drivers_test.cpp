@@ -8,10 +8,13 @@
 #include <sstream>
 
 #include "drivers/decorators/wrap.h"
+#include "drivers/flashblade/flashblade_driver_factory.h"
 #include "drivers/memory/memory_driver.h"
 #include "drivers/nfs/nfs_driver_factory.h"
 #include "tests/conformance/driver_suite.h"
+#include "tests/conformance/simulated_array.h"
 #include "tests/support/ganesha.h"
+#include "tests/unit/drivers/flashblade/fake_array.h"
 
 namespace homeport::conformance {
 namespace {
@@ -83,7 +86,8 @@ Result<std::unique_ptr<Ganesha>> start_server() {
   // Plants are put on the server's disk behind its back, so it must not remember that they were missing.
   HOMEPORT_TRY(auto server, Ganesha::start({{.path = "/export/homes"},
                                             {.path = "/export/squashed", .squash = "All_Squash"},
-                                            {.path = "/export/data"}},
+                                            {.path = "/export/data"},
+                                            {.path = "/array"}},
                                            {.attribute_cache = false}));
   if (::chown(server->directory("/export/squashed").c_str(), kSquashId, kSquashId) != 0) {
     return Error{.message = "cannot give the squashed export to the squash identity"};
@@ -150,8 +154,94 @@ DriverUnderTest nfs(std::string label, std::string export_path, bool squashed) {
           .import_export = "/export/data"};
 }
 
+// --- flashblade: the management side is a fake that keeps state, the data side a directory of the real server. -------
+
+using ::homeport::testing::FakeArray;
+
+// The token lies in a file, as it does in the field.
+struct TokenFile {
+  const fs::path path = fs::temp_directory_path() / ("homeport-suite-token-" + std::to_string(::getpid()));
+  TokenFile() {
+    std::ofstream(path) << FakeArray::kToken << "\n";
+    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+  }
+  ~TokenFile() {
+    std::error_code ignored;
+    fs::remove(path, ignored);
+  }
+};
+
+std::string token_file() {
+  static const TokenFile file;
+  return file.path.string();
+}
+
+Result<Bench> flashblade_bench(int minor, Layout layout) {
+  if (!server()) return server().error();
+  const Ganesha& ganesha = **server();
+  // One array for each case, in a directory of its own: a server remembers for a while what a path was.
+  static int arrays = 0;
+  const std::string place = "array" + std::to_string(++arrays);
+  const fs::path disk = ganesha.directory("/array") / place;
+  fs::create_directories(disk);
+  auto array = std::make_shared<FakeArray>(FakeArray::Options{.minor = minor, .disk = disk, .max_page = 3});
+  nlohmann::json pool{{"name", "homes"}, {"layout", layout_name(layout)}};
+  if (layout == Layout::directory) pool["file_system"] = "pool1";
+  const nlohmann::json section{
+      {"management", {{"url", array->url()}, {"plain_http", true}, {"api_token", {{"file", token_file()}}}}},
+      {"data",
+       {{"address", Ganesha::address()},
+        {"nfs_port", ganesha.port()},
+        {"mount_port", ganesha.mount_port()},
+        {"path_prefix", "/array/" + place}}},
+      {"exports", {{"homeport", {"127.0.0.1"}}, {"clients", {"10.20.0.0/16"}}}},
+      {"pools", {pool}},
+      {"eradicate", true}};
+  HOMEPORT_TRY(auto driver, make_flashblade_driver("suite", section, {.clock = &system_clock()}));
+  Bench bench{.driver = std::move(driver)};
+  const bool own = layout == Layout::filesystem;
+  const fs::path homes = own ? disk : disk / "pool1" / "homes";
+  constexpr const char* kRules = "127.0.0.1(rw,no_root_squash)";
+  if (!own) {
+    array->add_file_system("pool1", kRules);
+    fs::create_directories(homes);
+  }
+  bench.plant = [array, homes, own](const std::string& name, const std::string& content, Owner owner) {
+    if (own) array->add_file_system(name, kRules);
+    fs::create_directories(homes / name);
+    EXPECT_EQ(::chown((homes / name).c_str(), owner.uid.value, owner.gid.value), 0);
+    if (content.empty()) return;
+    std::ofstream(homes / name / "theirs.txt") << content;
+    EXPECT_EQ(::chown((homes / name / "theirs.txt").c_str(), owner.uid.value, owner.gid.value), 0);
+  };
+  bench.planted_content = [homes](const std::string& name) { return file_text(homes / name / "theirs.txt"); };
+  bench.unplant = [array, homes](const std::string& name) {
+    array->forget(name);
+    fs::remove_all(homes / name);
+  };
+  bench.everything = [array, disk] {
+    auto out = array->names();
+    for (auto& path : everything_below(disk)) out.push_back(std::move(path));
+    return out;
+  };
+  return bench;
+}
+
+// An old, a middle and a new version of the interface.
+DriverUnderTest flashblade(std::string label, int minor, Layout layout = Layout::filesystem) {
+  const bool own = layout == Layout::filesystem;
+  return {.label = std::move(label),
+          .make = [minor, layout] { return flashblade_bench(minor, layout); },
+          .layout = layout,
+          .quota_is_kept = false,
+          .ids_may_return = !own,  // inode numbers
+          .objects_for_two_pages = own ? std::size_t{4} : std::size_t{3},
+          .import_path = "/export/data/sets/mnist",
+          .import_export = "/export/data"};
+}
+
 std::vector<DriverUnderTest> all_drivers() {
-  return {
+  std::vector<DriverUnderTest> all{
       memory("memory", {}),
       memory("memoryFilesystems",
              {.pools = {{.name = "homes", .layout = Layout::filesystem}}, .quota = QuotaClass::cooperative}),
@@ -162,7 +252,15 @@ std::vector<DriverUnderTest> all_drivers() {
       memory("memoryDecorated", {}, true),
       nfs("nfs", "/export/homes", false),
       nfs("nfsSquashed", "/export/squashed", true),
+      flashblade("flashblade22", 2),
+      flashblade("flashblade212", 12),
+      flashblade("flashblade226", 26),
+      flashblade("flashbladeDirectories", 12, Layout::directory),
   };
+#ifdef HOMEPORT_FLASHBLADE_SIM
+  for (auto& simulated : simulated_arrays()) all.push_back(std::move(simulated));
+#endif
+  return all;
 }
 
 }  // namespace

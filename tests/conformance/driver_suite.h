@@ -40,6 +40,7 @@ struct DriverUnderTest {
   std::string pool = "homes";
   Owner owner{Uid{4242}, Gid{4343}};      // whom new objects are given to; everyone's owner where all are squashed
   Owner our_owner{Uid{0}, Gid{0}};        // to whom belongs what Homeport has made and not yet given away
+  bool quota_is_kept = true;              // false: what stands behind it here counts nothing, the real one does
   bool ids_may_return = false;            // the backend gives an id again once its object is purged
   std::size_t objects_for_two_pages = 0;  // so many do not fit one page of scan; 0: pages are too large to test
   // A directory below an export, not ours, that holds a.txt ("hello"); empty: nothing can be imported.

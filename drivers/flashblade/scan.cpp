@@ -1,0 +1,60 @@
+#include "drivers/flashblade/scan.h"
+
+namespace homeport::drivers::flashblade {
+namespace {
+
+constexpr std::uint32_t kPage = 1000;
+constexpr std::string_view kCursor = "after:";
+
+}  // namespace
+
+Result<std::optional<Cursor>> scan_file_systems(const OpContext& op, Backend& backend, const Query& query,
+                                                const std::optional<Cursor>& from, std::vector<Object>& page) {
+  HOMEPORT_CHECK(backend.pool(query.layout, query.pool));
+  std::optional<std::string> token;
+  if (from) {
+    if (!from->starts_with(kCursor)) {
+      return Error{.code = Errc::invalid_argument,
+                   .message = "'" + printable(*from, 60) + "' is not a place in this listing",
+                   .hint = "list again from the beginning"};
+    }
+    token = from->substr(kCursor.size());
+  }
+  HOMEPORT_CHECK(backend.ready(op));
+  HOMEPORT_TRY(const auto trash, backend.admin().trash(op));
+  const auto destroyed = query.state == ObjectState::live ? std::optional(false) : std::nullopt;
+  HOMEPORT_TRY(auto listed, backend.api().file_systems(op, backend.prefix(), destroyed, token, kPage));
+  for (auto& fs : listed.items) {
+    const auto key = key_of(backend, fs.name);
+    if (!key) continue;
+    const auto retired = trash.find(key->str());
+    Standing standing{.fs = std::move(fs)};
+    standing.record.shelf = retired == trash.end() ? Shelf::live : Shelf::trash;
+    if (retired != trash.end()) standing.record.modified = retired->second;
+    if ((query.state == ObjectState::live) != standing.live()) continue;
+    page.push_back(object_of(backend, query.pool, *key, standing, {}));
+  }
+  if (!listed.next) return std::optional<Cursor>();
+  return std::optional<Cursor>(std::string(kCursor) + *listed.next);
+}
+
+Result<std::vector<Pool>> measure_pools(const OpContext& op, Backend& backend) {
+  HOMEPORT_CHECK(backend.ready(op));
+  HOMEPORT_TRY(const auto space, backend.api().space(op));
+  // An array with very many refuses to count them: then nobody knows how many are left.
+  const auto snapshots = backend.api().count_snapshots(op);
+  if (!snapshots && is_transient(snapshots.error().code)) return snapshots.error();
+  HOMEPORT_TRY(const auto admin, backend.api().file_system(op, backend.admin_name()));
+  std::vector<Pool> out;
+  for (const auto& pool : backend.config().pools) {
+    if (pool.layout != Layout::filesystem) continue;
+    Pool one{.name = pool.name, .layout = Layout::filesystem, .prepared = admin.has_value() && !admin->destroyed};
+    one.capacity = Bytes{space.capacity};
+    one.free = Bytes{space.capacity > space.used ? space.capacity - space.used : 0};
+    if (snapshots) one.snapshots_left = *snapshots < kSnapshotsPerArray ? kSnapshotsPerArray - *snapshots : 0;
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+}  // namespace homeport::drivers::flashblade
