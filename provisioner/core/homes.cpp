@@ -468,9 +468,15 @@ Result<store::UserRecord> Homes::set_uid(const Caller& caller, std::string_view 
                  .message = "uid " + std::to_string(uid) + " belongs to somebody else",
                  .hint = "two people with one uid could read each other's homes"};
   }
-  store::UserRecord changed = *person;
+  store::UserRecord changed;
   HOMEPORT_CHECK(p_.store.write("set-uid", [&](store::WriteTransaction& tx) -> Result<void> {
-    changed = *person;
+    // As it is now: work of our own (markers, dormancy) changes the record too, and nobody should hear of that.
+    HOMEPORT_TRY(auto now, store::get<store::UserRecord>(tx, person->key));
+    if (!now || now->merged_into) {
+      return Error{
+          .code = Errc::conflict, .message = person->key + " was merged or forgotten meanwhile", .hint = "ask again"};
+    }
+    changed = *std::move(now);
     changed.uid = uid;
     changed.gid = gid;
     HOMEPORT_CHECK(store::put(tx, changed));
