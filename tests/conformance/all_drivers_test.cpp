@@ -257,9 +257,7 @@ std::vector<DriverUnderTest> all_drivers() {
       flashblade("flashblade226", 26),
       flashblade("flashbladeDirectories", 12, Layout::directory),
   };
-#ifdef HOMEPORT_FLASHBLADE_SIM
   for (auto& simulated : simulated_arrays()) all.push_back(std::move(simulated));
-#endif
   return all;
 }
 
