@@ -119,8 +119,11 @@ Result<MarkerRecord> AdminPlace::read(const OpContext& op, const SpaceKey& key, 
       }
       if (!text) return std::move(text).error();
       auto marker = marker_from_json(*text);
-      if (marker) record.marker = std::move(marker).value();
-      if (!marker) record.broken = marker.error().message;
+      if (!marker) {
+        record.broken = marker.error().message;
+      } else {
+        record.marker = std::move(marker).value();
+      }
       return record;
     }
     record.shelf = Shelf::none;

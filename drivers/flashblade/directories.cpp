@@ -170,7 +170,7 @@ Result<void> Directories::claim(const OpContext& op, const PoolConfig& pool, Tre
   }
   // Whoever makes the file has the limit: two at once are told apart by its name.
   HOMEPORT_TRY(const auto file, tree.make_file(op, *directory, holder.file(), {.mode = 0600}));
-  const std::string text = key.str();
+  const std::string& text = key.str();
   return tree.write(op, file.node, 0, std::as_bytes(std::span(text)));
 }
 

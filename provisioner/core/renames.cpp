@@ -30,7 +30,7 @@ Result<UserRecord> read_user(store::ReadTransaction& tx, const std::string& key)
 }
 
 store::AuditEntry entry(const Caller& caller, const char* action, const std::string& subject, WallTime now,
-                        nlohmann::json detail) {
+                        const nlohmann::json& detail) {
   return {.at = now,
           .principal = caller.principal.id,
           .action = action,
@@ -246,7 +246,9 @@ Result<std::vector<SpaceOutcome>> Renames::retire_all(const Caller& caller, cons
 }
 
 Result<UserRecord> Renames::write_merge(const Caller& caller, const Pair& pair, const std::string& name, bool beside) {
-  const auto& [from, survivor, carried] = pair;
+  const auto& from = pair.from;
+  const auto& survivor = pair.survivor;
+  const auto& carried = pair.carried;
   UserRecord left = *survivor;
   HOMEPORT_CHECK(p_.store.write("merge", [&](store::WriteTransaction& tx) -> Result<void> {
     HOMEPORT_TRY(auto old, read_user(tx, from->key));
