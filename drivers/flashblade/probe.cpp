@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include "drivers/flashblade/export_rules.h"
+#include "drivers/flashblade/paging.h"
 #include "provisioner/base/log.h"
 
 namespace homeport::drivers::flashblade {
 namespace {
 
-constexpr std::uint32_t kPage = 1000;
 constexpr std::size_t kNamed = 5;
 constexpr std::chrono::minutes kSkew{2};
 constexpr double kNearlyAll = 0.9;

@@ -1,25 +1,13 @@
 #include "drivers/flashblade/scan.h"
 
+#include "drivers/flashblade/paging.h"
+
 namespace homeport::drivers::flashblade {
-namespace {
-
-constexpr std::uint32_t kPage = 1000;
-constexpr std::string_view kCursor = "after:";
-
-}  // namespace
 
 Result<std::optional<Cursor>> scan_file_systems(const OpContext& op, Backend& backend, const Query& query,
                                                 const std::optional<Cursor>& from, std::vector<Object>& page) {
   HOMEPORT_CHECK(backend.pool(query.layout, query.pool));
-  std::optional<std::string> token;
-  if (from) {
-    if (!from->starts_with(kCursor)) {
-      return Error{.code = Errc::invalid_argument,
-                   .message = "'" + printable(*from, 60) + "' is not a place in this listing",
-                   .hint = "list again from the beginning"};
-    }
-    token = from->substr(kCursor.size());
-  }
+  HOMEPORT_TRY(const auto token, token_of(from));
   HOMEPORT_CHECK(backend.ready(op));
   HOMEPORT_TRY(const auto trash, backend.admin().trash(op));
   const auto destroyed = query.state == ObjectState::live ? std::optional(false) : std::nullopt;
@@ -34,8 +22,7 @@ Result<std::optional<Cursor>> scan_file_systems(const OpContext& op, Backend& ba
     if ((query.state == ObjectState::live) != standing.live()) continue;
     page.push_back(object_of(backend, query.pool, *key, standing, {}));
   }
-  if (!listed.next) return std::optional<Cursor>();
-  return std::optional<Cursor>(std::string(kCursor) + *listed.next);
+  return cursor_of(listed.next);
 }
 
 Result<std::vector<Pool>> measure_pools(const OpContext& op, Backend& backend) {

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "drivers/flashblade/paging.h"
+
 namespace homeport::drivers::flashblade {
 namespace {
 
-constexpr std::uint32_t kPage = 1000;
-constexpr std::string_view kCursor = "after:";
 constexpr std::size_t kLongestSuffix = 63;
 
 Error no_snapshot(const FileSystem& fs, const std::string& suffix) {
@@ -90,20 +90,11 @@ Result<Snapshot> take_space_snapshot(const OpContext& op, Backend& backend, cons
 
 Result<std::optional<Cursor>> list_space_snapshots(const OpContext& op, Backend& backend, const ObjectRef& ref,
                                                    const std::optional<Cursor>& from, std::vector<Snapshot>& page) {
-  std::optional<std::string> token;
-  if (from) {
-    if (!from->starts_with(kCursor)) {
-      return Error{.code = Errc::invalid_argument,
-                   .message = "'" + printable(*from, 60) + "' is not a place in this listing",
-                   .hint = "list again from the beginning"};
-    }
-    token = from->substr(kCursor.size());
-  }
+  HOMEPORT_TRY(const auto token, token_of(from));
   HOMEPORT_TRY(const auto standing, live_one(op, backend, ref));
   HOMEPORT_TRY(const auto listed, backend.api().snapshots(op, standing.fs, token, kPage));
   for (const auto& one : listed.items) page.push_back(to_snapshot(backend, one));
-  if (!listed.next) return std::optional<Cursor>();
-  return std::optional<Cursor>(std::string(kCursor) + *listed.next);
+  return cursor_of(listed.next);
 }
 
 Result<void> delete_space_snapshot(const OpContext& op, Backend& backend, const ObjectRef& ref,
