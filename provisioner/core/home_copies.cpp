@@ -26,6 +26,13 @@ std::string source_words(const std::string& from, const std::string& source) {
   return from + " (" + source + ")";
 }
 
+Result<void> check_ready(const SpaceRecord& space, const std::string& words, const char* hint) {
+  if (space.state == SpaceState::ready) return {};
+  return Error{.code = Errc::failed_precondition,
+               .message = words + " is " + std::string(store::space_state_name(space.state)) + ", not ready",
+               .hint = hint};
+}
+
 bool held_by_another(const SpaceRecord& space, const std::string& run, WallTime now) {
   return space.copy_claim && space.copy_claim->run != run && now < space.copy_claim->until;
 }
@@ -88,11 +95,7 @@ Result<SpaceRecord> Homes::claim_copy(const Caller& caller, const std::string& k
   }
   return change_copy(key, "claim-copy", [&](store::WriteTransaction& tx, SpaceRecord& space) -> Result<bool> {
     const auto words = space_words(space, p_.catalog);
-    if (space.state != SpaceState::ready) {
-      return Error{.code = Errc::failed_precondition,
-                   .message = words + " is " + std::string(store::space_state_name(space.state)) + ", not ready",
-                   .hint = "files are copied into a home that is ready"};
-    }
+    HOMEPORT_CHECK(check_ready(space, words, "files are copied into a home that is ready"));
     const auto now = p_.clock.now();
     if (held_by_another(space, run.run, now)) return held(space, words);
     const bool renewed = space.copy_claim && space.copy_claim->run == run.run;
@@ -119,11 +122,7 @@ Result<SpaceRecord> Homes::leave_copy(const Caller& /*caller*/, const std::strin
 Result<SpaceRecord> Homes::finish_copy(const Caller& caller, const std::string& key, const CopyEnd& end) {
   return change_copy(key, "copied", [&](store::WriteTransaction& tx, SpaceRecord& space) -> Result<bool> {
     const auto words = space_words(space, p_.catalog);
-    if (space.state != SpaceState::ready) {
-      return Error{.code = Errc::failed_precondition,
-                   .message = words + " is " + std::string(store::space_state_name(space.state)) + ", not ready",
-                   .hint = "a copy is finished in a home that is ready"};
-    }
+    HOMEPORT_CHECK(check_ready(space, words, "a copy is finished in a home that is ready"));
     if (held_by_another(space, end.run, p_.clock.now())) return held(space, words);
     space.note = copied_note(*space.copying);
     space.copying.reset();
