@@ -32,6 +32,13 @@ class WatchedTree final : public Tree {
   std::function<Result<void>()> before_change = [] { return Result<void>{}; };
   std::function<Result<void>(std::span<std::byte>)> after_read = [](auto) { return Result<void>{}; };
   std::function<Result<void>(const OpContext&, ListPage&)> after_list = [](auto&, auto&) { return Result<void>{}; };
+  // As if the command was killed once so many changes were made.
+  void kill_after(int changes) {
+    before_change = [left = changes]() mutable -> Result<void> {
+      if (left-- > 0) return {};
+      return Error{.code = Errc::cancelled, .message = "killed"};
+    };
+  }
   bool links = true;  // false: a server that makes no second names
 
   [[nodiscard]] Entry root() const override { return inner_.root(); }

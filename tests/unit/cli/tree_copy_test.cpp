@@ -55,11 +55,7 @@ TEST_F(TreeCopyTest, GoesOnWhereverItWasKilled) {
     const auto from = local();
     const auto inner = home();
     WatchedTree to(*inner);
-    int left = killed_at;
-    to.before_change = [&]() -> Result<void> {
-      if (left-- > 0) return {};
-      return Error{.code = Errc::cancelled, .message = "killed"};
-    };
+    to.kill_after(killed_at);
     const auto report = pass(*from, to);
     if (report) break;
     ASSERT_ERRC(report, Errc::cancelled);

@@ -181,11 +181,7 @@ TEST_F(HardLinkTest, GoesOnWhereverItWasKilled) {
     const auto from = local();
     const auto inner = home();
     WatchedTree to(*inner);
-    int left = killed_at;
-    to.before_change = [&]() -> Result<void> {
-      if (left-- > 0) return {};
-      return Error{.code = Errc::cancelled, .message = "killed"};
-    };
+    to.kill_after(killed_at);
     if (pass(*from, to)) break;
   }
   expect_same();
