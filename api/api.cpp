@@ -69,7 +69,7 @@ Api::Api(Parts parts, Settings settings)
     metrics_.push_back(std::make_unique<RouteMetrics>(p_.metrics, name));
   }
   metrics_.push_back(std::make_unique<RouteMetrics>(p_.metrics, "none"));
-  constexpr std::array<const char*, 4> kStates{"issued", "blocked", "pending", "refused"};
+  constexpr std::array<const char*, 5> kStates{"issued", "blocked", "pending", "refused", "degraded"};
   for (std::size_t i = 0; i < kStates.size(); ++i) {
     specs_[i] = &p_.metrics.counter("homeport_mountspecs_total", "Mount specs asked for, by what came of it.",
                                     {{"state", kStates[i]}});
@@ -124,8 +124,8 @@ void Api::observe(const Exchange& exchange) {
   metrics_[index]->count(exchange.status, exchange.took);
 }
 
-void Api::count_spec(unsigned status) {
-  const std::size_t slot = status == 200                                       ? 0
+void Api::count_spec(unsigned status, bool degraded) {
+  const std::size_t slot = status == 200                                       ? (degraded ? 4 : 0)
                            : status == 202                                     ? 2
                            : (status == 403 || status == 503 || status == 507) ? 1
                                                                                : 3;

@@ -73,7 +73,7 @@ class Api {
   [[nodiscard]] Idempotency& idempotency() { return idempotency_; }
   [[nodiscard]] EventPump& events() { return events_; }
   // Counts a spec that was asked for, by the status of its answer.
-  void count_spec(unsigned status);
+  void count_spec(unsigned status, bool degraded = false);
   // Writes the refusal into the audit trail, on the pool. The same refusal again within ten seconds is one row.
   void audit_refusal(const policies::Principal& principal, const std::string& action, const std::string& subject,
                      const Error& why);
@@ -98,7 +98,7 @@ class Api {
   Settings settings_;
   Idempotency idempotency_;
   EventPump events_;
-  std::array<Counter*, 4> specs_{};  // issued, blocked, pending, refused
+  std::array<Counter*, 5> specs_{};  // issued, blocked, pending, refused, degraded
   Counter* failed_jobs_ = nullptr;
   std::atomic<std::uint64_t> counted_jobs_{0};
   std::atomic<Phase> phase_{Phase::starting};

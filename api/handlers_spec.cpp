@@ -54,7 +54,7 @@ Result<core::SpecRequest> wanted_spec(const Request& request, const policies::Pr
 }
 
 Response spec_response(Api& api, const core::SpecAnswer& answer) {
-  api.count_spec(static_cast<unsigned>(answer.status));
+  api.count_spec(static_cast<unsigned>(answer.status), answer.degraded);
   Response response{.status = static_cast<unsigned>(answer.status), .content_type = "application/json"};
   response.body.reserve(answer.volatile_part.size() + (answer.prepared ? answer.prepared->size() : 0));
   response.body = answer.volatile_part;

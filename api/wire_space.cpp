@@ -92,8 +92,8 @@ json space_json(const store::SpaceRecord& space, const core::Catalog& catalog) {
           {"dormant_since", time_json(dormant_since(space, catalog))},
           {"operation", or_null(catalog.open_operation(space.key))},
           {"note", space.note},
-          {"copying", or_null(space.copying)},
-          {"copying_by", claim_json(space.copy_claim)},
+          {"copying", or_null(space.copying.to_optional())},
+          {"copying_by", claim_json(space.copy_claim.to_optional())},
           {"revision", space.revision}};
 }
 

@@ -255,7 +255,7 @@ Result<void> ClusterVolumes::make(const SpaceRecord& space, const std::vector<Cl
     if (!current || current->state != SpaceState::ready || current->source != space.source) return {};
     auto claims = claims_of(*current);
     claims.insert(made.begin(), made.end());
-    current->claims = {claims.begin(), claims.end()};
+    current->claims = std::vector<std::string>(claims.begin(), claims.end());
     return store::put(tx, *current);
   });
 }

@@ -1,11 +1,14 @@
 #include "provisioner/core/logins.h"
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
+#include <cstring>
 #include <shared_mutex>
 #include <thread>
 #include <utility>
 
+#include "provisioner/base/digest.h"
 #include "provisioner/base/log.h"
 #include "provisioner/core/hub_people.h"
 #include "provisioner/core/spec_builder.h"
@@ -26,54 +29,20 @@ constexpr const char* kSeenByLogin = R"({"seen":"login"})";
 // A prepared answer carries ages ("measured 5 min ago"): it is made anew now and then.
 constexpr std::chrono::minutes kPreparedFor{5};
 
-void append_part(std::string& key, std::string_view part) {
-  key.append(part);
-  key.push_back('\0');
-}
-
-// Everything that can change the answer, unambiguously (no part can hold a NUL: they are parsed names or numbers).
-std::string cache_key(const SpecRequest& r) {
-  std::string key;
-  key.reserve(96);
-  append_part(key, r.realm);
-  append_part(key, r.hub);
-  append_part(key, r.user);
-  append_part(key, r.server);
-  append_part(key, r.purpose);
-  for (const auto& group : r.groups) append_part(key, group);
-  key.push_back('\1');
-  if (r.wanted_datasets) {
-    key.push_back('\2');
-    for (const auto& name : *r.wanted_datasets) append_part(key, name);
-  }
-  key.push_back('\3');
-  if (r.wanted_snapshot) append_part(key, *r.wanted_snapshot);
-  key.push_back('\4');
-  for (const auto gid : r.gids) append_part(key, std::to_string(gid));
-  return key;
-}
-
-nlohmann::json request_to_json(const SpecRequest& r) {
-  nlohmann::json out{{"realm", r.realm},           {"hub", r.hub},       {"user", r.user},
-                     {"groups", r.groups},         {"server", r.server}, {"purpose", r.purpose},
-                     {"wanted_datasets", nullptr}, {"gids", r.gids}};
-  if (r.wanted_datasets) out["wanted_datasets"] = *r.wanted_datasets;
+// Of a text that is a hash already, or of one that is hashed here: 128 bits tell any two sessions apart.
+using ShortHash = std::array<std::uint64_t, 2>;
+ShortHash short_hash(std::string_view text) {
+  const auto whole = sha256(text);
+  ShortHash out{};
+  std::memcpy(out.data(), whole.data(), sizeof out);
   return out;
 }
+struct FirstWord {
+  std::size_t operator()(const ShortHash& hash) const noexcept { return hash[0]; }
+};
 
-SpecRequest request_from_json(const nlohmann::json& in) {
-  SpecRequest r;
-  r.realm = in.value("realm", "");
-  r.hub = in.value("hub", "");
-  r.user = in.value("user", "");
-  r.groups = in.value("groups", std::vector<std::string>{});
-  r.server = in.value("server", "");
-  r.purpose = in.value("purpose", "interactive");
-  r.gids = in.value("gids", std::vector<std::uint32_t>{});
-  if (const auto at = in.find("wanted_datasets"); at != in.end() && at->is_array())
-    r.wanted_datasets = at->get<std::vector<std::string>>();
-  return r;
-}
+// The digest is the first member of a prepared answer.
+constexpr std::string_view kBeforeDigest = R"(,"digest":")";
 
 Error not_usable(const store::SpaceRecord& home) {
   const std::string state(store::space_state_name(home.state));
@@ -84,6 +53,7 @@ Error not_usable(const store::SpaceRecord& home) {
 
 }  // namespace
 
+// One for every person who asked: small matters.
 struct Logins::Cached {
   std::uint64_t shared_generation = 0;
   std::uint64_t user_generation = 0;
@@ -91,13 +61,20 @@ struct Logins::Cached {
   WallTime made_at{};
   std::chrono::hours valid{12};
   int status = 200;
-  std::string digest;
+  bool degraded = false;
+  bool dormant = false;  // the person was marked so when this was made: a login ends that
+  ShortHash session{};   // of the session's key
+  ShortHash spec{};      // of spec_id
   std::string spec_id;
   std::string user_key;
   std::vector<std::string> spaces;
-  SpecRequest request;
-  bool dormant = false;  // the person was marked so when this was made: a login ends that
+  std::string request;  // to_text() of it
   std::shared_ptr<const std::string> prepared;
+
+  [[nodiscard]] std::string_view digest() const {
+    const auto text = std::string_view(*prepared).substr(kBeforeDigest.size());
+    return text.substr(0, text.find('"'));
+  }
 };
 
 struct Logins::Pending {
@@ -106,18 +83,41 @@ struct Logins::Pending {
   WallTime last{};
 };
 
+struct Logins::Issued : std::unordered_map<ShortHash, Pending, FirstWord> {};
+
+template <class Map, class Key>
+auto value_of(const Map& map, const Key& key) {
+  const auto at = map.find(key);
+  return at == map.end() ? typename Map::mapped_type{} : at->second;
+}
+
 struct Logins::State {
   std::shared_mutex cache_mutex;
-  std::unordered_map<std::string, std::shared_ptr<const Cached>> cache;
+  std::unordered_map<std::string_view, CachedPtr> cache;  // by request, a view into the answer's own
+  std::unordered_map<std::string, CachedPtr> own;         // by user key: of those who ask by their own right
+
+  void keep(bool as_own, const CachedPtr& made) {
+    const std::unique_lock lock(cache_mutex);
+    if (cache.size() + own.size() >= kMaxCached) {
+      cache.clear();
+      own.clear();
+    }
+    if (as_own) {
+      own[made->user_key] = made;
+      return;
+    }
+    cache.erase(made->request);  // its key goes with the old answer
+    cache.emplace(made->request, made);
+  }
 
   std::mutex flush_mutex;  // taken before issued_mutex: after flush() everything issued before it is in the store
   std::mutex issued_mutex;
-  std::unordered_map<std::string, Pending> issued;  // session key -> not yet written
+  Issued issued;  // not yet written
   struct Written {
-    std::string spec_id;
+    ShortHash spec{};
     WallTime at{};
   };
-  std::unordered_map<std::string, Written> written;  // session key -> last written
+  std::unordered_map<ShortHash, Written, FirstWord> written;  // session -> last written
   std::vector<store::AuditEntry> refusals;
   std::uint64_t refusals_left_off = 0;
 
@@ -152,13 +152,16 @@ Result<Logins::CachedPtr> Logins::make(const SpecRequest& request, const store::
   made->reachability = p_.backends.reachability_changes();
   made->made_at = p_.clock.now();
   HOMEPORT_TRY(auto built, build_spec(p_.catalog, p_.backends, request, user, home, made->made_at));
-  made->digest = render::digest(built.spec);
-  made->spec_id = spec_id_of(request, user.key, made->digest);
+  const auto digest = render::digest(built.spec);
+  made->spec_id = spec_id_of(request, user.key, digest);
+  made->spec = short_hash(made->spec_id);
   made->status = built.spec.state == render::SpecState::blocked ? built.spec.status_hint.value_or(503) : 200;
+  made->degraded = built.spec.state == render::SpecState::degraded;
   made->user_key = user.key;
   made->dormant = user.dormant_since.has_value();
   made->spaces = std::move(built.spaces);
-  made->request = request;
+  made->request = to_text(request);
+  made->session = short_hash(SessionRecord::key_of(request.hub, user.key, request.server));
   if (const auto klass = p_.catalog.klass(home.klass)) made->valid = klass->spec_valid;
   auto document = render::to_json(built.spec);
   for (const auto* member : {"spec_id", "issued_at", "valid_until"}) document.erase(member);
@@ -167,29 +170,27 @@ Result<Logins::CachedPtr> Logins::make(const SpecRequest& request, const store::
   text[0] = ',';
   text.shrink_to_fit();  // kept by the thousand
   made->prepared = std::make_shared<const std::string>(std::move(text));
+  if (made->digest() != digest) return Error{.code = Errc::internal, .message = "an answer begins without its digest"};
   return CachedPtr(std::move(made));
 }
 
 Result<Logins::CachedPtr> Logins::prepared(const Caller& caller, const SpecRequest& request,
                                            const store::UserRecord& user, const store::SpaceRecord& home) {
   const bool own = caller.principal.scope == policies::Scope::user_self;
-  const auto key = own ? "own/" + user.key : cache_key(request);
+  const auto text = to_text(request);
+  const auto fresh = [&](const CachedPtr& known) {
+    return known->request == text && known->shared_generation == p_.catalog.shared_generation() &&
+           known->user_key == user.key && known->user_generation == p_.catalog.user_generation(user.key) &&
+           known->reachability == p_.backends.reachability_changes() && p_.clock.now() - known->made_at < kPreparedFor;
+  };
   {
     const std::shared_lock lock(state_->cache_mutex);
-    const auto at = state_->cache.find(key);
-    if (at != state_->cache.end() && (!own || at->second->request == request) &&
-        at->second->shared_generation == p_.catalog.shared_generation() && at->second->user_key == user.key &&
-        at->second->user_generation == p_.catalog.user_generation(user.key) &&
-        at->second->reachability == p_.backends.reachability_changes() &&
-        p_.clock.now() - at->second->made_at < kPreparedFor) {
-      return at->second;
-    }
+    const auto known = own ? value_of(state_->own, user.key) : value_of(state_->cache, std::string_view(text));
+    if (known && fresh(known)) return known;
   }
   HOMEPORT_TRY(auto made, make(request, user, home));
   prepared_anew_.add();
-  const std::unique_lock lock(state_->cache_mutex);
-  if (state_->cache.size() >= kMaxCached) state_->cache.clear();
-  state_->cache[key] = made;
+  state_->keep(own, made);
   return made;
 }
 
@@ -209,8 +210,11 @@ std::string Logins::time_text(WallTime now) {
 
 SpecAnswer Logins::answer(const Caller& caller, const CachedPtr& cached) {
   const auto now = p_.clock.now();
-  SpecAnswer out{
-      .status = cached->status, .prepared = cached->prepared, .digest = cached->digest, .spec_id = cached->spec_id};
+  SpecAnswer out{.status = cached->status,
+                 .prepared = cached->prepared,
+                 .digest = std::string(cached->digest()),
+                 .spec_id = cached->spec_id};
+  out.degraded = cached->degraded;
   out.volatile_part.reserve(128);
   out.volatile_part.append(R"({"spec_id":")")
       .append(cached->spec_id)
@@ -227,13 +231,13 @@ SpecAnswer Logins::answer(const Caller& caller, const CachedPtr& cached) {
 void Logins::remember(const Caller& caller, const CachedPtr& cached, WallTime now) {
   // Only a hub starts sessions; an admin who looks does not. A blocked answer is not in use.
   if (caller.principal.scope != policies::Scope::spawner || cached->status != 200) return;
-  std::string key = cached->request.hub + "/" + cached->user_key + "/" + cached->request.server;
   const std::lock_guard lock(state_->issued_mutex);
-  const auto written = state_->written.find(key);
-  if (!cached->dormant && written != state_->written.end() && written->second.spec_id == cached->spec_id &&
+  const auto written = state_->written.find(cached->session);
+  if (!cached->dormant && written != state_->written.end() && written->second.spec == cached->spec &&
       now - written->second.at < kRenewalEvery)
     return;
-  auto [at, fresh] = state_->issued.try_emplace(std::move(key), Pending{.answer = cached, .first = now, .last = now});
+  const auto [at, fresh] =
+      state_->issued.try_emplace(cached->session, Pending{.answer = cached, .first = now, .last = now});
   at->second.answer = cached;
   at->second.last = now;
 }
@@ -335,9 +339,11 @@ std::optional<SpecRequest> Logins::find_request(const std::string& spec_id) cons
   {
     // Rarely asked, so it is not worth an index of every answer.
     const std::shared_lock lock(state_->cache_mutex);
-    for (const auto& [key, cached] : state_->cache) {
-      if (cached->spec_id == spec_id) return cached->request;
-    }
+    const auto asked = [&](const auto& entry) { return entry.second->spec_id == spec_id; };
+    const auto at = std::find_if(state_->cache.begin(), state_->cache.end(), asked);
+    if (at != state_->cache.end()) return request_from_text(at->second->request);
+    const auto own = std::find_if(state_->own.begin(), state_->own.end(), asked);
+    if (own != state_->own.end()) return request_from_text(own->second->request);
   }
   std::optional<SpecRequest> found;
   const auto read = p_.store.read([&](store::ReadTransaction& tx) -> Result<void> {
@@ -387,18 +393,19 @@ Result<void> Logins::release(const Caller& caller, const std::string& spec_id) {
   }));
   // The same spec issued again from now on is a session of its own.
   const std::lock_guard lock(state_->issued_mutex);
-  for (const auto& key : over) state_->written.erase(key);
+  for (const auto& key : over) state_->written.erase(short_hash(key));
   return {};
 }
 
 SessionRecord Logins::session_of(const Pending& pending) {
   const auto& answer = *pending.answer;
-  SessionRecord session{.hub = answer.request.hub,
+  const auto request = request_from_text(answer.request);
+  SessionRecord session{.hub = request.hub,
                         .user = answer.user_key,
-                        .server = answer.request.server,
+                        .server = request.server,
                         .spec_id = answer.spec_id,
-                        .digest = answer.digest,
-                        .request = request_to_json(answer.request),
+                        .digest = std::string(answer.digest()),
+                        .request = to_json(request),
                         .spaces = answer.spaces};
   session.issued_at = pending.first;
   session.renewed_at = pending.last;
@@ -407,7 +414,7 @@ SessionRecord Logins::session_of(const Pending& pending) {
 
 Result<void> Logins::flush() {
   const std::lock_guard one_at_a_time(state_->flush_mutex);
-  std::unordered_map<std::string, Pending> issued;
+  Issued issued;
   std::vector<store::AuditEntry> refusals;
   {
     const std::lock_guard lock(state_->issued_mutex);
@@ -439,10 +446,9 @@ Result<void> Logins::flush() {
   return {};
 }
 
-Result<void> Logins::write_some(std::unordered_map<std::string, Pending>& issued,
-                                std::vector<store::AuditEntry>& refusals) {
+Result<void> Logins::write_some(Issued& issued, std::vector<store::AuditEntry>& refusals) {
   std::vector<SessionRecord> batch;
-  for (const auto& [key, pending] : issued) {
+  for (const auto& [session, pending] : issued) {
     if (batch.size() == kRowsPerWrite) break;
     batch.push_back(session_of(pending));
   }
@@ -456,11 +462,13 @@ Result<void> Logins::write_some(std::unordered_map<std::string, Pending>& issued
     return {};
   }));
   refusals.clear();
-  for (const auto& session : batch) issued.erase(session.key());
   const std::lock_guard lock(state_->issued_mutex);
   if (state_->written.size() > kMaxCached) state_->written.clear();
-  for (const auto& session : batch)
-    state_->written[session.key()] = {.spec_id = session.spec_id, .at = session.renewed_at};
+  for (const auto& session : batch) {
+    const auto hash = short_hash(session.key());
+    issued.erase(hash);
+    state_->written[hash] = {.spec = short_hash(session.spec_id), .at = session.renewed_at};
+  }
   return {};
 }
 

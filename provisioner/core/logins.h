@@ -7,28 +7,13 @@
 #include <optional>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "provisioner/core/homes.h"
+#include "provisioner/core/spec_request.h"
 #include "provisioner/render/mount_spec.h"
 
 namespace homeport::core {
-
-struct SpecRequest {
-  std::string realm{};  // empty: the service's own
-  std::string hub;
-  std::string user;
-  std::vector<std::string> groups{};
-  std::string server{};
-  std::string purpose = "interactive";                        // interactive | dashboard | batch | rescue
-  std::optional<std::vector<std::string>> wanted_datasets{};  // nullopt: all that are due; a name not due is forbidden
-  std::optional<std::string> wanted_snapshot{};               // unsupported until snapshots are
-  std::optional<std::uint32_t> uid{};
-  std::optional<std::uint32_t> gid{};
-  std::vector<std::uint32_t> gids{};
-  friend bool operator==(const SpecRequest&, const SpecRequest&) = default;
-};
 
 // One answer. status 200: `body` is the spec. 403, 503, 507: a blocked spec. 202: `operation` to wait for.
 struct SpecAnswer {
@@ -38,6 +23,7 @@ struct SpecAnswer {
   std::string digest{};
   std::string spec_id{};
   std::optional<std::string> operation{};
+  bool degraded = false;  // 200, and something is wrong that the spec says
   [[nodiscard]] std::string body() const { return volatile_part + *prepared; }
 };
 
@@ -71,6 +57,7 @@ class Logins {
  private:
   struct Cached;
   struct Pending;
+  struct Issued;
   struct State;
   using CachedPtr = std::shared_ptr<const Cached>;
   // A prepared answer that is still right, or one made now.
@@ -93,7 +80,7 @@ class Logins {
   void remember_refusal(const Caller& caller, const SpecRequest& request, const Error& error);
   [[nodiscard]] static store::SessionRecord session_of(const Pending& pending);
   // One write; takes what is written out of both.
-  Result<void> write_some(std::unordered_map<std::string, Pending>& issued, std::vector<store::AuditEntry>& refusals);
+  Result<void> write_some(Issued& issued, std::vector<store::AuditEntry>& refusals);
   [[nodiscard]] std::optional<SpecRequest> find_request(const std::string& spec_id) const;
 
   Homes::Parts p_;

@@ -22,6 +22,8 @@ template <class T>
 struct IsOptional : std::false_type {};
 template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
+template <class T>
+struct IsOptional<Boxed<T>> : std::true_type {};
 
 std::string_view word(SpaceKind kind) {
   return space_kind_name(kind);

@@ -180,7 +180,10 @@ struct SessionRecord {
   WallTime renewed_at{};
   std::optional<WallTime> released_at{};
   std::uint64_t revision = 0;
-  [[nodiscard]] std::string key() const { return hub + "/" + user + "/" + server; }
+  [[nodiscard]] std::string key() const { return key_of(hub, user, server); }
+  [[nodiscard]] static std::string key_of(const std::string& hub, const std::string& user, const std::string& server) {
+    return hub + "/" + user + "/" + server;
+  }
 };
 
 // Key: PRINCIPAL/IDEMPOTENCY_KEY.

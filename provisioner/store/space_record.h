@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "provisioner/base/boxed.h"
 #include "provisioner/base/names.h"
 #include "provisioner/store/store.h"
 
@@ -52,6 +53,7 @@ struct CopyClaimRecord {
   WallTime until{};
 };
 
+// Kept in memory by the ten thousand: what few have is boxed.
 // Index: kind, owner (user key), label (unique while not empty), backend, place (unique while not empty).
 struct SpaceRecord {
   static constexpr Table kTable = Table::spaces;
@@ -85,13 +87,13 @@ struct SpaceRecord {
   std::optional<WallTime> purge_after{};  // earliest time the policy lets it be purged
   std::string note{};                     // free words of an admin
   // Set while somebody's files are copied into it: from where. Logins do not get it until that is over.
-  std::optional<std::string> copying{};
-  std::optional<CopyClaimRecord> copy_claim{};
+  Boxed<std::string> copying{};
+  Boxed<CopyClaimRecord> copy_claim{};
   // Which source that is, where the words of `copying` could change or be another's; stays when the copy is over.
-  std::optional<std::string> copy_source{};
+  Boxed<std::string> copy_source{};
   // What stands for it in the Kubernetes cluster, as "NAMESPACE/CLAIM"; written before anybody may mount it there and
   // struck off before it is deleted. Not set: nothing was ever made.
-  std::optional<std::vector<std::string>> claims{};
+  Boxed<std::vector<std::string>> claims{};
   std::uint64_t revision = 0;
   // "home/REALM/u-…/SERVER", "scratch/REALM/u-…/NAME", "dataset/NAME", "group/NAME"; empty for purged, failed and
   // released, so that the name is free again.

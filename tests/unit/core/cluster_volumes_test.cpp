@@ -299,7 +299,7 @@ class ManyPairs : public ClusterVolumes {
                                  .pool = "homes",
                                  .backend_name = "hp-" + std::to_string(i)};
         space.klass = "std";
-        space.claims = {"jhub/" + claim(i)};
+        space.claims = std::vector<std::string>{"jhub/" + claim(i)};
         HOMEPORT_CHECK(store::put(tx, space));
       }
       return {};

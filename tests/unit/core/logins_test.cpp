@@ -19,6 +19,7 @@ class LoginsTest : public CoreTest {
     }
     HOMEPORT_TRY(auto document, parse_json_document(answer.body(), "spec"));
     document.root["_status"] = answer.status;
+    EXPECT_EQ(answer.degraded, document.root["state"] == "degraded");
     return std::move(document.root);
   }
   void import_data() {
