@@ -31,7 +31,7 @@ struct ActionRow {
   bool spawner_may;
   bool self_may;  // for the person's own key only
 };
-constexpr std::array<ActionRow, 11> kActions{{
+constexpr std::array<ActionRow, 12> kActions{{
     {Action::read_service, "read_service", "read the state of the service", true, true, true, false},
     {Action::read_self, "read_self", "read who it stands for", true, true, true, true},
     {Action::read_inventory, "read_inventory", "read backends, spaces and operations", true, true, false, true},
@@ -39,6 +39,7 @@ constexpr std::array<ActionRow, 11> kActions{{
     {Action::issue_spec, "issue_spec", "ask for a mount spec", true, false, true, true},
     {Action::release_spec, "release_spec", "end a session", true, false, true, false},
     {Action::ensure_home, "ensure_home", "make a home", true, false, false, false},
+    {Action::keep_snapshots, "keep_snapshots", "take, hold and delete snapshots", true, false, false, true},
     {Action::manage_spaces, "manage_spaces", "change spaces", true, false, false, false},
     {Action::destroy_spaces, "destroy_spaces", "purge spaces", false, false, false, false},
     {Action::manage_service, "manage_service", "change backends, classes and rules", false, false, false, false},

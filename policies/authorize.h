@@ -32,6 +32,7 @@ enum class Action {
   issue_spec,      // ask what to mount
   release_spec,    // say that a session is over
   ensure_home,     // make a home for somebody
+  keep_snapshots,  // take, hold, release and delete snapshots
   manage_spaces,   // resize, retire, undelete, import, grant, withdraw, operations
   destroy_spaces,  // purge
   manage_service,  // backends, desired document, state backup and restore

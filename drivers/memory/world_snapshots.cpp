@@ -47,7 +47,8 @@ Result<Snapshot> World::take_snapshot(const Step& step, const ObjectRef& ref, co
   auto& list = snapshots[scope.name];
   if (const auto* standing = named_in(list, name)) return standing->facts;
   step.calls.push_back("SNAPSHOT " + path_of(ref.pool, ref.name) + " " + name);
-  StoredSnapshot made{.facts = {.id = "dry-run", .name = name, .taken_at = step.now, .ours = true}};
+  const bool ours = name.starts_with(config.name_prefix);  // another name: as somebody else would have taken it
+  StoredSnapshot made{.facts = {.id = "dry-run", .name = name, .taken_at = step.now, .ours = ours}};
   if (step.op.dry_run) return made.facts;
   made.facts.id = std::to_string(ids.next());
   for (const auto& [id, volume] : scope.volumes) made.volumes[id] = volume->frozen(ids);

@@ -253,7 +253,8 @@ void Catalog::apply_row(Image& image, Table table, const std::string& key, const
     }
     case Table::sessions:
     case Table::answers:
-    case Table::counters: return;  // nobody reads these from memory
+    case Table::counters:
+    case Table::snapshots: return;  // nobody reads these from memory
   }
   const std::string place = std::string(store::table_def(table).name) + "/" + key;
   image.damaged.erase(place);
@@ -292,7 +293,8 @@ void Catalog::on_changes(std::span<const store::Change> changes) {
     fresh.clear();
     std::set<std::pair<Table, std::string_view>> seen;
     for (const auto& change : changes) {
-      if (change.table == Table::sessions || change.table == Table::answers || change.table == Table::counters)
+      if (change.table == Table::sessions || change.table == Table::answers || change.table == Table::counters ||
+          change.table == Table::snapshots)
         continue;
       if (!seen.emplace(change.table, change.key).second) continue;
       HOMEPORT_TRY(auto row, tx.get(change.table, change.key));

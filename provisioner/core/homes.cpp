@@ -443,7 +443,11 @@ Result<SpaceRecord> Homes::resolve(std::string_view realm, std::string_view text
                  .hint = "write home/NAME, dataset/NAME, group/NAME, scratch/NAME or a key such as h-0123456789abcdef"};
   }
   const auto name = text.substr(slash + 1);
-  if (*kind == SpaceKind::home) return get(realm, name, "");
+  if (*kind == SpaceKind::home) {
+    const auto server = name.find('/');  // home/NAME/SERVER: no name of a person has a slash
+    if (server == std::string_view::npos) return get(realm, name, "");
+    return get(realm, name.substr(0, server), name.substr(server + 1));
+  }
   if (const auto space = p_.catalog.space_by_label(text)) return *space;
   return Error{.code = Errc::not_found,
                .message = "there is no " + std::string(space_kind_name(*kind)) + " '" + printable(name, 60) + "'",

@@ -5,6 +5,7 @@
 
 #include "provisioner/base/fault_point.h"
 #include "provisioner/core/homes.h"
+#include "provisioner/core/snapshots.h"
 #include "provisioner/core/space_work.h"
 
 namespace homeport::core {
@@ -42,11 +43,14 @@ Result<void> check_resize(const Catalog& catalog, const SpaceRecord& space, cons
   return {};
 }
 
-// Sessions that mount it right now: their specs have not run out and were not released.
+}  // namespace
+
 Result<void> check_no_sessions(store::ReadTransaction& tx, const Catalog& catalog, const SpaceRecord& space,
                                WallTime now) {
   std::vector<store::DamagedRow> damaged;
-  HOMEPORT_TRY(auto sessions, store::list<store::SessionRecord>(tx, {.column = "user", .value = space.owner}, damaged));
+  store::ListQuery query{.column = "user", .value = space.owner};
+  if (space.owner.empty()) query = {};  // a dataset: whoever was granted it
+  HOMEPORT_TRY(auto sessions, store::list<store::SessionRecord>(tx, query, damaged));
   // A home that came by a merge may still be mounted by who had it before.
   for (const auto& before : merged_into(catalog, space.owner)) {
     HOMEPORT_TRY(auto more, store::list<store::SessionRecord>(tx, {.column = "user", .value = before}, damaged));
@@ -73,8 +77,6 @@ Result<void> check_no_sessions(store::ReadTransaction& tx, const Catalog& catalo
   return {};
 }
 
-}  // namespace
-
 struct Homes::Wanted {
   Verb verb;
   nlohmann::json plan = nlohmann::json::object();
@@ -99,6 +101,7 @@ Result<void> begin_change(store::WriteTransaction& tx, Verb verb, const nlohmann
       return {};
     case Verb::undelete: space.state = SpaceState::undeleting; return {};
     case Verb::purge:
+      HOMEPORT_CHECK(check_no_holds(tx, space, now));
       space.state = SpaceState::purging;
       return backend != nullptr ? count_against_cap(tx, *backend, "destroys", 1, backend->caps.destroys, now)
                                 : Result<void>{};
@@ -208,9 +211,9 @@ Result<SpaceOutcome> Homes::retire(const Caller& caller, const std::string& key,
                  .plan = {{"force", force}},
                  .is_so = [](const SpaceRecord& space) { return space.state == SpaceState::retired; },
                  .check = [](const SpaceRecord& space) -> Result<void> {
-                   if (space.kind != SpaceKind::dataset) return {};
+                   if (space.kind != SpaceKind::dataset || !space.imported) return {};
                    return Error{.code = Errc::unsupported,
-                                .message = "a dataset is never deleted by us",
+                                .message = "a dataset that was imported is never deleted by us",
                                 .hint = "`homeport dataset release " + space.name + "` forgets it and touches nothing"};
                  }});
 }
@@ -296,8 +299,8 @@ Result<SpaceOutcome> Homes::purge(const Caller& caller, const std::string& key, 
   HOMEPORT_TRY(const auto space, resolve("", key));
   if (space.state == SpaceState::purged) return SpaceOutcome{.space = space};
   const auto names = p_.catalog.names_of(space.owner);
-  const bool named =
-      confirm == space.key || (!names.empty() && std::find(names.begin(), names.end(), confirm) != names.end());
+  const bool named = confirm == space.key || (space.kind == SpaceKind::dataset && confirm == space.name) ||
+                     (!names.empty() && std::find(names.begin(), names.end(), confirm) != names.end());
   if (!named) {
     return Error{.code = Errc::invalid_argument,
                  .message = "the confirmation '" + printable(confirm, 60) + "' is not the name of " +

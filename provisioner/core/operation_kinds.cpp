@@ -6,6 +6,7 @@
 #include "provisioner/core/cluster_steps.h"
 #include "provisioner/core/home_place.h"
 #include "provisioner/core/operations.h"
+#include "provisioner/core/snapshot_steps.h"
 #include "provisioner/core/space_work.h"
 #include "provisioner/render/quoting.h"
 
@@ -137,6 +138,9 @@ Result<std::string> purge_step(StepContext& c) {
   c.operation.progress_unit = "entries";
   c.again = piece.next.has_value();
   if (piece.next) c.operation.plan["cursor"] = *piece.next;
+  c.also_write = [now = c.clock.now()](store::WriteTransaction& tx, store::SpaceRecord& space) {
+    return mark_purged(tx, space.key, now);
+  };
   return std::to_string(c.operation.progress_done) + " entries removed";
 }
 
@@ -315,7 +319,7 @@ Result<std::string> inspect_step(StepContext& c) {
 }  // namespace
 
 const OperationKind& operation_kind(std::string_view name) {
-  static const std::array<OperationKind, 8> kinds{{
+  static const std::array<OperationKind, 12> kinds{{
       {.name = "home.ensure",
        .steps = {{"create", create_step}, {"volume", volume_step, true}, {"claim", claim_step, true}},
        .success = SpaceState::ready},
@@ -350,6 +354,24 @@ const OperationKind& operation_kind(std::string_view name) {
        .steps = {{"inspect", inspect_step}, {"marker", write_marker}},
        .success = SpaceState::ready,
        .changes_backend = false},
+      {.name = "snapshot.take",
+       .steps = {{"take", take_snapshot_step}},
+       .success = std::nullopt,
+       .restored = SpaceState::ready,
+       .refused = forget_untaken},
+      {.name = "snapshot.delete",
+       .steps = {{"delete", delete_snapshot_step}},
+       .success = std::nullopt,
+       .restored = SpaceState::ready,
+       .refused = keep_undeleted},
+      {.name = "space.clone",
+       .steps = {{"clone", clone_space_step}, {"volume", volume_step, true}, {"claim", claim_step, true}},
+       .success = SpaceState::ready,
+       .refused = release_clone_source},
+      {.name = "space.overwrite",
+       .steps = {{"overwrite", overwrite_space_step}},
+       .success = SpaceState::ready,
+       .restored = SpaceState::ready},
   }};
   for (const auto& kind : kinds) {
     if (kind.name == name) return kind;

@@ -303,7 +303,7 @@ Result<void> Operations::write_step(
   if (last) {
     next_op.state = OperationState::succeeded;
     next_op.finished_at = now;
-    next_space.state = kind.success;
+    next_space.state = kind.success.value_or(next_space.state);
   }
   OperationRecord stored_op = next_op;
   SpaceRecord stored_space = next_space;
@@ -312,7 +312,7 @@ Result<void> Operations::write_step(
     stored_space = next_space;
     if (also_write) HOMEPORT_CHECK(also_write(tx, stored_space));
     HOMEPORT_CHECK(put_own(tx, stored_op));
-    HOMEPORT_CHECK(store::put(tx, stored_space, store::Expect::any()));
+    if (kind.success) HOMEPORT_CHECK(store::put(tx, stored_space, store::Expect::any()));
     if (last) HOMEPORT_CHECK(tx.append_audit(audit_of(stored_op, "ok", now)));
     return {};
   }));
@@ -408,7 +408,8 @@ Result<OperationRecord> Operations::refuse(const OperationRecord& refused, const
     stored = wanted;
     HOMEPORT_CHECK(put_own(tx, stored));
     HOMEPORT_TRY(auto space, store::get<SpaceRecord>(tx, wanted.space));
-    if (space && !(kind.restored && keep_state)) {
+    if (kind.refused != nullptr) HOMEPORT_CHECK(kind.refused(tx, wanted, keep_state));
+    if (space && kind.success && !(kind.restored && keep_state)) {
       const auto before = store::space_state_from_name(wanted.plan.value("state_before", ""));
       space->state = kind.restored ? before.value_or(*kind.restored) : SpaceState::failed;
       HOMEPORT_CHECK(store::put(tx, *space));

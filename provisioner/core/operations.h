@@ -59,10 +59,14 @@ struct OperationKind {
     bool looks_only = false;  // done, it has made nothing
   };
   std::vector<Step> steps;
-  store::SpaceState success;                    // the space's state at the end
+  // The space's state at the end; nullopt: the work is about something of the space, and its record is left alone.
+  std::optional<store::SpaceState> success;
   std::optional<store::SpaceState> restored{};  // its state after a refusal; nullopt: `failed`
   bool cancellable = true;                      // before its first step is done
   bool changes_backend = true;                  // so it waits while the backend is only observed
+  // Takes back what the intent wrote beside the space, in the transaction that ends the operation as refused.
+  // `unknown`: it was given up, and may have been done.
+  Result<void> (*refused)(store::WriteTransaction&, const store::OperationRecord&, bool unknown) = nullptr;
 };
 // Defined with the use cases: homes, datasets, lifecycle.
 [[nodiscard]] const OperationKind& operation_kind(std::string_view name);

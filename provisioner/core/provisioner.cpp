@@ -37,6 +37,7 @@ Provisioner::Provisioner(Environment environment)
       renames_(parts_, homes_),
       markers_(parts_),
       datasets_(parts_, homes_),
+      snapshots_(parts_, homes_),
       logins_(parts_, homes_, env_.metrics, env_.realm),
       tokens_(parts_, env_.realm),
       administration_(parts_, env_.realm),
@@ -105,6 +106,7 @@ void Provisioner::take_care(const std::stop_token& stop) {
     markers_.tick();
     hub_people_.tick();
     if (round++ % 240 == 0) {
+      snapshots_.forget_old();
       if (const auto trimmed = env_.store.trim(kChangesKept, env_.clock.now() - kAnswersKept); !trimmed) {
         log::warning("old rows could not be trimmed", {{"why", trimmed.error().to_string()}});
       }

@@ -14,6 +14,7 @@
 #include "provisioner/core/logins.h"
 #include "provisioner/core/markers.h"
 #include "provisioner/core/renames.h"
+#include "provisioner/core/snapshots.h"
 #include "provisioner/core/tokens.h"
 
 namespace homeport::core {
@@ -56,6 +57,7 @@ class Provisioner {
   Renames& renames() { return renames_; }
   Markers& markers() { return markers_; }
   Datasets& datasets() { return datasets_; }
+  Snapshots& snapshots() { return snapshots_; }
   Logins& logins() { return logins_; }
   Tokens& tokens() { return tokens_; }
   Administration& administration() { return administration_; }
@@ -79,6 +81,7 @@ class Provisioner {
   Renames renames_;
   Markers markers_;
   Datasets datasets_;
+  Snapshots snapshots_;
   Logins logins_;
   Tokens tokens_;
   Administration administration_;

@@ -40,10 +40,10 @@ inline constexpr store::Rights kImportedRights{.read = true, .snapshot = true, .
 // Somebody else may make the same person or home, take the uid or change the space between a look and its write: then
 // `attempt` looks again, and finds either the answer or the refusal that has words for it.
 template <class Attempt>
-Result<SpaceOutcome> until_no_race(const Attempt& attempt) {
+auto until_no_race(const Attempt& attempt) -> decltype(attempt()) {
   constexpr int kRounds = 3;
   for (int round = 1;; ++round) {
-    Result<SpaceOutcome> outcome = attempt();
+    auto outcome = attempt();
     const auto code = outcome ? Errc::internal : outcome.error().code;
     if ((code != Errc::conflict && code != Errc::already_exists) || round == kRounds) return outcome;
   }
@@ -61,6 +61,10 @@ enum class Verb { resize, retire, undelete, purge, release };
 [[nodiscard]] std::vector<std::string> merged_into(const Catalog& catalog, std::string_view user_key);
 // Inside a transaction, where the catalog may be a moment behind: is an operation open on the space?
 [[nodiscard]] Result<bool> work_is_open(store::ReadTransaction& tx, const std::string& space);
+
+// Sessions that mount it right now: their specs have not run out and were not released. Errors: failed_precondition.
+[[nodiscard]] Result<void> check_no_sessions(store::ReadTransaction& tx, const Catalog& catalog,
+                                             const store::SpaceRecord& space, WallTime now);
 
 // Counts against a daily cap inside the transaction that writes the intent. Errors: out_of_capacity.
 Result<void> count_against_cap(store::WriteTransaction& tx, const BackendSpec& backend, std::string_view what,

@@ -76,6 +76,15 @@ CREATE INDEX sessions_user ON sessions ("user", "key");
 CREATE TABLE answers ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, created TEXT NOT NULL,
                       doc TEXT NOT NULL) STRICT;
 CREATE INDEX answers_created ON answers (created, "key");
+
+CREATE TABLE snapshots ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, space TEXT NOT NULL,
+                        scope TEXT NOT NULL, name TEXT NOT NULL, label TEXT NOT NULL, deleted TEXT NOT NULL,
+                        doc TEXT NOT NULL) STRICT;
+CREATE INDEX snapshots_space ON snapshots (space, "key");
+CREATE INDEX snapshots_scope ON snapshots (scope, "key");
+CREATE UNIQUE INDEX snapshots_name ON snapshots (name) WHERE name <> '';
+CREATE UNIQUE INDEX snapshots_label ON snapshots (label) WHERE label <> '';
+CREATE INDEX snapshots_deleted ON snapshots (deleted, "key");
 )sql";
 
 constexpr std::array<Migration, 1> kMigrations{{{1, kVersion1}}};

@@ -18,6 +18,14 @@ constexpr std::array<SpaceStateName, 9> kSpaceStates{{{SpaceState::creating, "cr
                                                       {SpaceState::purged, "purged"},
                                                       {SpaceState::failed, "failed"},
                                                       {SpaceState::released, "released"}}};
+struct SnapshotStateName {
+  SnapshotState state;
+  std::string_view name;
+};
+constexpr std::array<SnapshotStateName, 4> kSnapshotStates{{{SnapshotState::taking, "taking"},
+                                                            {SnapshotState::ready, "ready"},
+                                                            {SnapshotState::deleting, "deleting"},
+                                                            {SnapshotState::deleted, "deleted"}}};
 struct OperationStateName {
   OperationState state;
   std::string_view name;
@@ -43,6 +51,28 @@ std::optional<SpaceState> space_state_from_name(std::string_view name) {
     if (known.name == name) return known.state;
   }
   return std::nullopt;
+}
+
+std::string_view snapshot_state_name(SnapshotState state) {
+  for (const auto& known : kSnapshotStates) {
+    if (known.state == state) return known.name;
+  }
+  return "unknown";
+}
+
+std::optional<SnapshotState> snapshot_state_from_name(std::string_view name) {
+  for (const auto& known : kSnapshotStates) {
+    if (known.name == name) return known.state;
+  }
+  return std::nullopt;
+}
+
+std::string snapshot_scope(std::string_view backend, std::string_view pool) {
+  return "pool/" + std::string(backend) + "/" + std::string(pool);
+}
+
+std::string SnapshotRecord::scope() const {
+  return of_pool ? snapshot_scope(backend, pool) : snapshot_scope(space);
 }
 
 std::string_view operation_state_name(OperationState state) {

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <type_traits>
 
+#include "provisioner/store/record_text.h"
 #include "provisioner/store/row_rules.h"
 
 namespace homeport::store {
@@ -24,69 +25,6 @@ template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
 template <class T>
 struct IsOptional<Boxed<T>> : std::true_type {};
-
-std::string_view word(SpaceKind kind) {
-  return space_kind_name(kind);
-}
-std::string_view word(SpaceState state) {
-  return space_state_name(state);
-}
-std::string_view word(OperationState state) {
-  return operation_state_name(state);
-}
-std::string_view word(Provenance provenance) {
-  switch (provenance) {
-    case Provenance::api: return "api";
-    case Provenance::config: return "config";
-    case Provenance::hand: return "hand";
-  }
-  return "api";
-}
-
-void from_word(std::string_view name, std::optional<SpaceKind>& out) {
-  out = space_kind_from_name(name);
-}
-void from_word(std::string_view name, std::optional<SpaceState>& out) {
-  out = space_state_from_name(name);
-}
-void from_word(std::string_view name, std::optional<OperationState>& out) {
-  out = operation_state_from_name(name);
-}
-void from_word(std::string_view name, std::optional<Provenance>& out) {
-  if (name == "api") out = Provenance::api;
-  if (name == "config") out = Provenance::config;
-  if (name == "hand") out = Provenance::hand;
-}
-
-// JSON text must be UTF-8; bytes from a backend or a header need not be.
-json encode_text(const std::string& text) {
-  if (is_valid_utf8(text)) return text;
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string hex;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    hex += kHex[byte >> 4U];
-    hex += kHex[byte & 15U];
-  }
-  return json{{"hex", hex}};
-}
-
-bool decode_hex(const std::string& hex, std::string& out) {
-  if (hex.size() % 2 != 0 || hex.find_first_not_of("0123456789abcdef") != std::string::npos) return false;
-  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-  out.clear();
-  for (std::size_t i = 0; i < hex.size(); i += 2) out += static_cast<char>(digit(hex[i]) * 16 + digit(hex[i + 1]));
-  return true;
-}
-
-bool decode_text(const json& in, std::string& out) {
-  if (in.is_string()) {
-    out = in.get_ref<const std::string&>();
-    return true;
-  }
-  if (!in.is_object() || in.size() != 1 || !in.contains("hex") || !in["hex"].is_string()) return false;
-  return decode_hex(in["hex"].get_ref<const std::string&>(), out);
-}
 
 template <class T>
 json encode(const T& value);
@@ -337,6 +275,36 @@ void describe(V& v, T& r) {
   v("claims", r.claims);
 }
 
+template <class V, Is<SnapshotHold> T>
+void describe(V& v, T& r) {
+  v("id", r.id);
+  v("owner", r.owner);
+  v("by", r.by);
+  v("reason", r.reason);
+  v("since", r.since);
+  v("expires", r.expires);
+}
+
+template <class V, Is<SnapshotRecord> T>
+void describe(V& v, T& r) {
+  v("key", r.key);
+  v("space", r.space);
+  v("backend", r.backend);
+  v("pool", r.pool);
+  v("of_pool", r.of_pool);
+  v("name", r.name);
+  v("backend_id", r.backend_id);
+  v("label", r.label);
+  v("reason", r.reason);
+  v("taken_by", r.taken_by);
+  v("adopted", r.adopted);
+  v("state", r.state);
+  v("asked_at", r.asked_at);
+  v("taken_at", r.taken_at);
+  v("deleted_at", r.deleted_at);
+  v("holds", r.holds);
+}
+
 template <class V, Is<StepRecord> T>
 void describe(V& v, T& r) {
   v("name", r.name);
@@ -424,6 +392,7 @@ void describe(V& v, T& r) {
 // --- Keys and index columns, in the order of table_defs.cpp ----------------------------------------------------------
 
 using Index = std::array<std::string, kIndexColumns>;
+constexpr std::size_t kDayText = 10;  // "2026-11-21"
 
 std::string key_of(const BackendRecord& r) {
   return r.name;
@@ -438,6 +407,9 @@ std::string key_of(const UserRecord& r) {
   return r.key;
 }
 std::string key_of(const SpaceRecord& r) {
+  return r.key;
+}
+std::string key_of(const SnapshotRecord& r) {
   return r.key;
 }
 std::string key_of(const OperationRecord& r) {
@@ -472,6 +444,11 @@ Index index_of(const AliasRecord& r) {
 }
 Index index_of(const SpaceRecord& r) {
   return {std::string(space_kind_name(r.kind)), r.owner, r.label(), r.backend, r.place()};
+}
+Index index_of(const SnapshotRecord& r) {
+  if (r.state == SnapshotState::deleted)
+    return {r.space, r.scope(), "", "", r.deleted_at ? format_time(*r.deleted_at).substr(0, kDayText) : ""};
+  return {r.space, r.scope(), r.scope() + "/" + r.name, r.label.empty() ? "" : r.space + "/" + r.label, ""};
 }
 Index index_of(const OperationRecord& r) {
   const bool open = is_open(r.state);
@@ -532,6 +509,7 @@ HOMEPORT_RECORD(GrantRecord);
 HOMEPORT_RECORD(UserRecord);
 HOMEPORT_RECORD(AliasRecord);
 HOMEPORT_RECORD(SpaceRecord);
+HOMEPORT_RECORD(SnapshotRecord);
 HOMEPORT_RECORD(OperationRecord);
 HOMEPORT_RECORD(TokenRecord);
 HOMEPORT_RECORD(SessionRecord);

@@ -9,6 +9,7 @@
 //   aliases: user, skeleton*                    spaces: kind, owner, label*, backend, place*
 //   operations: space_open*, open, state, backend, space   (space_open is the space while the operation is open: one
 //     open operation per space; `space` finds all of a space; `state` holds operation_state_name())
+//   snapshots: space, scope, name*, label*, deleted
 //   tokens: hash*     sessions: spec_id, user   answers: created (milliseconds, 16 digits)
 #pragma once
 
@@ -21,6 +22,7 @@
 #include "provisioner/base/bytes.h"
 #include "provisioner/base/names.h"
 #include "provisioner/store/record_access.h"
+#include "provisioner/store/snapshot_record.h"
 #include "provisioner/store/space_record.h"
 #include "provisioner/store/store.h"
 

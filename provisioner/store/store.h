@@ -40,6 +40,7 @@ enum class Table {
   sessions = 10,
   answers = 11,   // stored answers of idempotency keys
   counters = 12,  // daily caps
+  snapshots = 13,
 };
 inline constexpr std::size_t kIndexColumns = 5;
 struct TableDef {

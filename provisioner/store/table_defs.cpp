@@ -6,7 +6,7 @@ namespace homeport::store {
 namespace {
 
 // In the order of the enumerators. What stands here must be what the migrations make (a test compares them).
-constexpr std::array<TableDef, 12> kDefs{{
+constexpr std::array<TableDef, 13> kDefs{{
     {Table::backends, "backends", {}},
     {Table::classes, "classes", {}},
     {Table::rules, "rules", {}},
@@ -19,6 +19,7 @@ constexpr std::array<TableDef, 12> kDefs{{
     {Table::sessions, "sessions", {"spec_id", "user"}},
     {Table::answers, "answers", {"created"}},
     {Table::counters, "counters", {}},
+    {Table::snapshots, "snapshots", {"space", "scope", "name", "label", "deleted"}, {false, false, true, true, false}},
 }};
 
 constexpr bool in_order() {

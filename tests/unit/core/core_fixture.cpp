@@ -67,8 +67,9 @@ Result<std::unique_ptr<drivers::StorageDriver>> FaultyFactory::make(const std::s
   auto& world = worlds_[backend];
   if (!world) world = std::make_shared<drivers::MemoryDriver>(std::move(config), clock_);
   std::unique_ptr<drivers::StorageDriver> shared = std::make_unique<SharedMemory>(world);
-  return std::unique_ptr<drivers::StorageDriver>(
-      std::make_unique<drivers::FaultyDriver>(std::move(shared), clock_, plan));
+  std::unique_ptr<drivers::StorageDriver> driver =
+      std::make_unique<drivers::FaultyDriver>(std::move(shared), clock_, plan);
+  return around ? around(std::move(driver)) : std::move(driver);
 }
 
 drivers::MemoryDriver* FaultyFactory::memory(const std::string& backend) const {

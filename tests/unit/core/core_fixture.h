@@ -28,6 +28,8 @@ class FaultyFactory final : public drivers::DriverFactory {
   std::shared_ptr<drivers::FaultPlan> plan = std::make_shared<drivers::FaultPlan>();
   // Asked before a driver is made; an error of it is make()'s.
   std::function<Result<void>(const std::string& backend, const nlohmann::json& section)> before_make{};
+  // Puts a layer of the test's own around each driver that is made.
+  std::function<std::unique_ptr<drivers::StorageDriver>(std::unique_ptr<drivers::StorageDriver>)> around{};
   // The memory driver of that backend; null before it was made.
   [[nodiscard]] drivers::MemoryDriver* memory(const std::string& backend) const;
 

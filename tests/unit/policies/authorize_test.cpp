@@ -11,10 +11,10 @@ namespace homeport::policies {
 namespace {
 
 constexpr std::array kScopes{Scope::admin, Scope::operator_, Scope::auditor, Scope::spawner, Scope::user_self};
-constexpr std::array kActions{Action::read_service,   Action::read_self,     Action::read_inventory,
-                              Action::read_audit,     Action::issue_spec,    Action::release_spec,
-                              Action::ensure_home,    Action::manage_spaces, Action::destroy_spaces,
-                              Action::manage_service, Action::manage_tokens};
+constexpr std::array kActions{Action::read_service,   Action::read_self,      Action::read_inventory,
+                              Action::read_audit,     Action::issue_spec,     Action::release_spec,
+                              Action::ensure_home,    Action::keep_snapshots, Action::manage_spaces,
+                              Action::destroy_spaces, Action::manage_service, Action::manage_tokens};
 constexpr std::string_view kMe = "u-0000000000000001";
 constexpr std::string_view kOther = "u-0000000000000002";
 
@@ -51,6 +51,7 @@ const std::set<std::string> kAllowed{
     "admin issue_spec *",
     "admin release_spec *",
     "admin ensure_home *",
+    "admin keep_snapshots *",
     "admin manage_spaces *",
     "admin destroy_spaces *",
     "admin manage_service *",
@@ -61,6 +62,7 @@ const std::set<std::string> kAllowed{
     "operator issue_spec *",
     "operator release_spec *",
     "operator ensure_home *",
+    "operator keep_snapshots *",
     "operator manage_spaces *",
     "auditor read_service *",
     "auditor read_self *",
@@ -77,6 +79,8 @@ const std::set<std::string> kAllowed{
     "user:self read_self *",
     "user:self issue_spec me",
     "user:self issue_spec me-on-own-hub",
+    "user:self keep_snapshots me",
+    "user:self keep_snapshots me-on-own-hub",
     "user:self read_inventory me",
     "user:self read_inventory me-on-own-hub",
 };
@@ -101,7 +105,7 @@ TEST(Authorize, EveryScopeActionAndResource) {
       }
     }
   }
-  EXPECT_EQ(allowed_cells, 9 * (11 + 7 + 4 + 2 + 1) + 3 + 3 + 2 + 2);
+  EXPECT_EQ(allowed_cells, 9 * (12 + 8 + 4 + 2 + 1) + 3 + 3 + 2 + 2 + 2);
 }
 
 TEST(Authorize, ASpawnerForAnotherHubIsToldBothNames) {

@@ -61,6 +61,37 @@ OperationRecord full_operation() {
   return op;
 }
 
+SnapshotRecord full_snapshot() {
+  SnapshotRecord snapshot{.key = "sn-1", .space = "h-1", .backend = "filer", .pool = "homes", .name = kHostile};
+  snapshot.backend_id = kHostile;
+  snapshot.label = "before";
+  snapshot.reason = kHostile;
+  snapshot.taken_by = "t-1";
+  snapshot.state = SnapshotState::ready;
+  snapshot.asked_at = kTime;
+  snapshot.taken_at = kTime;
+  snapshot.holds = {SnapshotHold{.id = "1", .owner = kHostile, .reason = kHostile, .since = kTime, .expires = kTime},
+                    SnapshotHold{.id = "2", .owner = "x"}};
+  return snapshot;
+}
+
+TEST(RecordsTest, namesOfSnapshotsAreFreeAgainWhenTheyAreDeleted) {
+  auto snapshot = full_snapshot();
+  snapshot.name = "hp-1";
+  auto index = to_row(snapshot).index;
+  EXPECT_EQ(index[1], "space/h-1");
+  EXPECT_EQ(index[2], "space/h-1/hp-1");
+  EXPECT_EQ(index[3], "h-1/before");
+  snapshot.of_pool = true;
+  EXPECT_EQ(to_row(snapshot).index[2], "pool/filer/homes/hp-1") << "one of many spaces";
+  snapshot.state = SnapshotState::deleted;
+  snapshot.deleted_at = kTime;
+  index = to_row(snapshot).index;
+  EXPECT_EQ(index[2], "");
+  EXPECT_EQ(index[3], "");
+  EXPECT_EQ(index[4], format_time(kTime).substr(0, 10));
+}
+
 TEST(RecordsTest, everyTypeRoundTripsWithHostileText) {
   expect_round_trip(BackendRecord{.name = kHostile, .kind = "nfs", .section = json{{"a", {1, 2}}}, .paused = true});
   expect_round_trip(ClassRecord{.name = "c", .section = json{{"x", "☃"}}, .provenance = Provenance::config});
@@ -72,6 +103,8 @@ TEST(RecordsTest, everyTypeRoundTripsWithHostileText) {
   expect_round_trip(AliasRecord{.realm = "r", .name = kHostile, .user = "u-1"});
   expect_round_trip(full_space());
   expect_round_trip(home("h-1", "u-1"));
+  expect_round_trip(full_snapshot());
+  expect_round_trip(SnapshotRecord{.key = "sn-2", .space = "h-1", .backend = "b", .of_pool = true, .name = "n"});
   expect_round_trip(full_operation());
   expect_round_trip(operation("op-2", "", OperationState::succeeded));
   expect_round_trip(TokenRecord{.id = "t-1", .scope = "spawner", .hub = "hub", .hash = "ab", .expires_at = kTime});

@@ -31,6 +31,7 @@ INSERT INTO changes VALUES(19,1795000000000,12,'filer/2026-11-20/objects',19);
 INSERT INTO changes VALUES(20,1795000000000,12,'filer/2026-11-20/objects',20);
 INSERT INTO changes VALUES(21,1795000000000,12,'filer/2026-11-20/objects',21);
 INSERT INTO changes VALUES(22,1795000000000,12,'filer/2026-11-20/objects',22);
+INSERT INTO changes VALUES(23,1795000000000,13,'sn-00000000000000d1',23);
 CREATE TABLE audit (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, principal TEXT NOT NULL, action TEXT NOT NULL,
                     subject TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL, operation TEXT NOT NULL,
                     hash TEXT NOT NULL) STRICT;
@@ -73,8 +74,12 @@ INSERT INTO sessions VALUES('hub/u-00000000000000a1/',11,'s-1','u-00000000000000
 CREATE TABLE answers ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, created TEXT NOT NULL,
                       doc TEXT NOT NULL) STRICT;
 INSERT INTO answers VALUES('t-1/k',12,'0001795000000000','{"body":"","content_type":"","created_at":1795000000000,"idempotency_key":"k","principal":"t-1","request_hash":"x","status":0}');
+CREATE TABLE snapshots ("key" TEXT PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, space TEXT NOT NULL,
+                        scope TEXT NOT NULL, name TEXT NOT NULL, label TEXT NOT NULL, deleted TEXT NOT NULL,
+                        doc TEXT NOT NULL) STRICT;
+INSERT INTO snapshots VALUES('sn-00000000000000d1',23,'h-00000000000000b1','space/h-00000000000000b1','space/h-00000000000000b1/hp-1','h-00000000000000b1/before','','{"adopted":false,"asked_at":1795000000000,"backend":"filer","backend_id":"77","holds":[{"by":"t-1","id":"hold-1","owner":"backup","reason":"","since":1795000000000}],"key":"sn-00000000000000d1","label":"before","name":"hp-1","of_pool":false,"pool":"homes","reason":"","space":"h-00000000000000b1","state":"ready","taken_by":"t-1"}');
 DELETE FROM sqlite_sequence;
-INSERT INTO sqlite_sequence VALUES('changes',22);
+INSERT INTO sqlite_sequence VALUES('changes',23);
 CREATE INDEX audit_subject ON audit (subject, seq);
 CREATE INDEX grants_space ON grants (space, "key");
 CREATE INDEX aliases_user ON aliases ("user", "key");
@@ -94,4 +99,9 @@ CREATE UNIQUE INDEX tokens_hash ON tokens (hash) WHERE hash <> '';
 CREATE INDEX sessions_spec_id ON sessions (spec_id, "key");
 CREATE INDEX sessions_user ON sessions ("user", "key");
 CREATE INDEX answers_created ON answers (created, "key");
+CREATE INDEX snapshots_space ON snapshots (space, "key");
+CREATE INDEX snapshots_scope ON snapshots (scope, "key");
+CREATE UNIQUE INDEX snapshots_name ON snapshots (name) WHERE name <> '';
+CREATE UNIQUE INDEX snapshots_label ON snapshots (label) WHERE label <> '';
+CREATE INDEX snapshots_deleted ON snapshots (deleted, "key");
 COMMIT;

@@ -179,6 +179,8 @@ TEST_F(StoreFilesTest, theFirstReleasedSchemaOpens) {
     EXPECT_EQ(operations.size(), 2U);
     HOMEPORT_TRY(const auto aliases, list<AliasRecord>(tx));
     EXPECT_EQ(aliases.size(), 1U);
+    HOMEPORT_TRY(const auto snapshots, list<SnapshotRecord>(tx));
+    EXPECT_EQ(snapshots.size(), 1U);
     return {};
   }));
   const auto check = store.verify_audit();
