@@ -54,6 +54,21 @@ void withdraw_dataset(const CallPtr& call);
 std::optional<Response> list_spaces(Api& api, const Request& request, const policies::Principal& principal);
 std::optional<Response> get_space(Api& api, const Request& request, const policies::Principal& principal);
 
+// handlers_snapshots.cpp
+void list_snapshots(const CallPtr& call);
+void take_snapshot(const CallPtr& call);
+void get_snapshot(const CallPtr& call);
+void delete_snapshot(const CallPtr& call);
+void hold_snapshot(const CallPtr& call);
+void release_snapshot(const CallPtr& call);
+void overwrite_from_snapshot(const CallPtr& call);
+
+// handlers_clones.cpp: datasets that Homeport makes, and their end.
+void clone_dataset(const CallPtr& call);
+void retire_dataset(const CallPtr& call);
+void undelete_dataset(const CallPtr& call);
+void purge_dataset(const CallPtr& call);
+
 // handlers_backends.cpp
 void list_backends(const CallPtr& call);
 void get_backend(const CallPtr& call);

@@ -18,6 +18,8 @@ constexpr Access kInventory = Access::needs(Action::read_inventory);
 constexpr Access kAudit = Access::needs(Action::read_audit);
 constexpr Access kSpecs = Access::checked_by_handler(Action::issue_spec);
 constexpr Access kOwn = Access::needs_or_own(Action::read_inventory);
+constexpr Access kSnapshotReads = Access::checked_by_handler(Action::read_inventory);
+constexpr Access kSnapshots = Access::checked_by_handler(Action::keep_snapshots);
 constexpr Access kSpaces = Access::needs(Action::manage_spaces);
 constexpr Access kDestroy = Access::needs(Action::destroy_spaces);
 constexpr Access kManage = Access::needs(Action::manage_service);
@@ -76,8 +78,20 @@ constexpr std::array kTable{
   RouteEntry{kPost, "/v1/datasets/{name}/release", kSpaces, kKept, "wait dry_run", kNoBody, false, on_workers(release_dataset)},
   RouteEntry{kPost, "/v1/datasets/{name}/grants", kSpaces, kKept, "realm", kSmall, false, on_workers(grant_dataset)},
   RouteEntry{kDelete, "/v1/datasets/{name}/grants/{kind}/{subject}", kSpaces, kKept, "realm", kNoBody, false, on_workers(withdraw_dataset)},
+  RouteEntry{kPost, "/v1/datasets/{name}/clone", kSpaces, kKept, "wait dry_run realm", kSmall, false, on_workers(clone_dataset)},
+  RouteEntry{kPost, "/v1/datasets/{name}/retire", kSpaces, kKept, "wait dry_run force", kNoBody, false, on_workers(retire_dataset)},
+  RouteEntry{kPost, "/v1/datasets/{name}/undelete", kSpaces, kKept, "wait dry_run", kNoBody, false, on_workers(undelete_dataset)},
+  RouteEntry{kPost, "/v1/datasets/{name}/purge", kDestroy, kKept, "wait dry_run", kSmall, false, on_workers(purge_dataset)},
   RouteEntry{kGet, "/v1/spaces", kInventory, kNone, "cursor limit kind state backend", kNoBody, false, from_memory(list_spaces)},
   RouteEntry{kGet, "/v1/spaces/{key}", kInventory, kNone, "", kNoBody, false, from_memory(get_space)},
+
+  RouteEntry{kGet, "/v1/snapshots", kSnapshotReads, kNone, "cursor limit realm space wait", kNoBody, false, on_workers(list_snapshots)},
+  RouteEntry{kPost, "/v1/snapshots", kSnapshots, kKept, "wait dry_run realm", kSmall, false, on_workers(take_snapshot)},
+  RouteEntry{kGet, "/v1/snapshots/{snapshot}", kSnapshotReads, kNone, "realm wait", kNoBody, false, on_workers(get_snapshot)},
+  RouteEntry{kDelete, "/v1/snapshots/{snapshot}", kSnapshots, kKept, "wait dry_run realm", kNoBody, false, on_workers(delete_snapshot)},
+  RouteEntry{kPost, "/v1/snapshots/{snapshot}/holds", kSnapshots, kKept, "wait realm", kSmall, false, on_workers(hold_snapshot)},
+  RouteEntry{kDelete, "/v1/snapshots/{snapshot}/holds/{hold}", kSnapshots, kKept, "wait realm", kNoBody, false, on_workers(release_snapshot)},
+  RouteEntry{kPost, "/v1/snapshots/{snapshot}/overwrite", kDestroy, kKept, "wait dry_run realm force", kSmall, false, on_workers(overwrite_from_snapshot)},
 
   RouteEntry{kGet, "/v1/backends", kInventory, kNone, "cursor limit", kNoBody, false, on_workers(list_backends)},
   RouteEntry{kGet, "/v1/backends/{name}", kInventory, kNone, "", kNoBody, false, on_workers(get_backend)},

@@ -14,11 +14,12 @@ struct NounText {
   void (*add)(const Noun&);
 };
 
-constexpr std::array<NounText, 15> kNouns{{
+constexpr std::array<NounText, 16> kNouns{{
     {"home", "homes of people: make, show, resize, retire", add_home_commands},
-    {"dataset", "shared data: import, grant, withdraw", add_dataset_commands},
+    {"dataset", "shared data: import, clone, grant, withdraw", add_dataset_commands},
     {"user", "people and their ids", add_user_commands},
     {"space", "everything that is handed to people, of every kind", add_space_commands},
+    {"snapshot", "kept moments of a space: take, list, hold, delete", add_snapshot_commands},
     {"spec", "mount specs: what a spawner mounts for a person", add_spec_commands},
     {"backend", "storage systems: probe, pause, drain", add_backend_commands},
     {"class", "bundles of settings for homes", add_class_commands},

@@ -80,11 +80,18 @@ Outcome leave(Cli& cli, Json operation, std::string_view why) {
   return Outcome{.kind = Outcome::Kind::left, .body = std::move(operation)};
 }
 
-// A finished operation is answered with the space it was about, if it was about one.
+// A finished operation is answered with the snapshot or the space it was about, if it was about one.
 Result<Json> result_of(Cli& cli, const Json& operation) {
   const Json* space = member(operation, "space");
   if (space == nullptr || !space->is_string() || space->get_ref<const std::string&>().empty()) return operation;
   HOMEPORT_TRY(Api * api, cli.api());
+  const Json* snapshot = member(operation, "plan.snapshot");
+  if (text_at(operation, "kind").starts_with("snapshot.") && snapshot != nullptr && snapshot->is_string()) {
+    const auto name = space->get<std::string>() + "@" + snapshot->get<std::string>();
+    auto shown = api->get(Target("/v1/snapshots").part(name));
+    if (!shown && shown.error().code == Errc::not_found) return operation;
+    return shown;
+  }
   auto found = api->get(Target("/v1/spaces").part(space->get<std::string>()));
   if (!found && found.error().code == Errc::not_found) return operation;  // it is gone, as was asked
   return found;

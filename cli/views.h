@@ -14,6 +14,7 @@ namespace homeport::cli {
 [[nodiscard]] std::string homes_view(const Json& list, const Look& look, WallTime now);
 [[nodiscard]] std::string datasets_view(const Json& list, const Look& look, WallTime now);
 [[nodiscard]] std::string spaces_view(const Json& list, const Look& look, WallTime now);
+[[nodiscard]] std::string snapshots_view(const Json& list, const Look& look, WallTime now);
 [[nodiscard]] std::string users_view(const Json& list, const Look& look, WallTime now);
 [[nodiscard]] std::string operations_view(const Json& list, const Look& look, WallTime now);
 [[nodiscard]] std::string audit_view(const Json& list, const Look& look, WallTime now);
@@ -32,6 +33,7 @@ namespace homeport::cli {
 [[nodiscard]] std::string backend_view(const Json& backend, const Look& look, WallTime now);
 [[nodiscard]] std::string probe_view(const Json& report, const Look& look, WallTime now);
 [[nodiscard]] std::string space_view(const Json& space, const Look& look, WallTime now);  // with grants, if it has some
+[[nodiscard]] std::string snapshot_view(const Json& snapshot, const Look& look, WallTime now);
 [[nodiscard]] std::string user_view(const Json& user, const Look& look, WallTime now);
 [[nodiscard]] std::string me_view(const Json& me, const Look& look, WallTime now);
 [[nodiscard]] std::string hub_look_view(const Json& answer, const Look& look, WallTime now);

@@ -169,6 +169,7 @@ void add_dataset_commands(const Noun& noun) {
                                                   release);
   add(releasing.app, "dataset", releasing.options.name, "DATASET", "name of the dataset")->required();
   add_wait(releasing.app, releasing.options.mutation);
+  add_clone_commands(noun);
 }
 
 }  // namespace homeport::cli

@@ -75,6 +75,8 @@ void add_import_command(const Noun& noun);  // home import
 void add_user_commands(const Noun& noun);
 void add_dataset_commands(const Noun& noun);
 void add_space_commands(const Noun& noun);
+void add_snapshot_commands(const Noun& noun);
+void add_clone_commands(const Noun& dataset);  // dataset clone, retire, undelete, purge
 void add_spec_commands(const Noun& noun);
 void add_operation_commands(const Noun& noun);
 void add_audit_commands(const Noun& noun);

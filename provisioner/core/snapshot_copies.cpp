@@ -296,7 +296,16 @@ Result<SpaceOutcome> Snapshots::write_overwrite(const Caller& caller, const Over
 
 void Snapshots::overwrite(const Caller& caller, const Overwrite& request,
                           std::function<void(Result<SpaceOutcome>)> done) {
-  if (const auto may = may_overwrite(request.source.space); !may) return done(may.error());
+  const auto& space = request.source.space;
+  if (const auto open = p_.catalog.open_operation(space.key)) {
+    // Asked again while it is done: the same work.
+    const auto op = p_.operations.get(*open);
+    const auto record = recorded(space, request.source.snapshot);
+    const auto name = record && *record ? (*record)->name : request.source.snapshot;
+    if (op && op->kind == "space.overwrite" && op->plan.value("name", "") == name)
+      return done(SpaceOutcome{.space = space, .operation = *open});
+  }
+  if (const auto may = may_overwrite(space); !may) return done(may.error());
   look_up(caller, request.source, [this, caller, request, done = std::move(done)](Result<SnapshotInfo> info) {
     if (!info) return done(info.error());
     done(write_overwrite(caller, request, *info));

@@ -13,6 +13,7 @@ import threading
 import time
 import unittest
 
+import flashblade_sim
 import nfs_support
 import support
 
@@ -114,8 +115,9 @@ def config(server, pool):
     return nfs_support.config(server, pool, classes=old)
 
 
-class CrashTest(nfs_support.NfsTest):
-    exports = ("/homes", "/data:ro", "/old")
+class Deaths:
+    """Runs a scenario once for each point, dies there, comes back and looks. With document(pool), scenario(pool) and
+    check_end(daemon, pool) of the test."""
 
     def run_steps(self, daemon, steps, start=0):
         """The index of the first step not done; len(steps) when all are."""
@@ -140,6 +142,62 @@ class CrashTest(nfs_support.NfsTest):
                            not daemon.call("GET", "/v1/operations?state=waiting").body["items"], "no operation is open")
         parked = daemon.call("GET", "/v1/operations?parked=true").body["items"]
         self.assertEqual(parked, [])
+
+    def trace(self):
+        pool = "trace"
+        file = self.path("trace")
+        daemon = self.start_daemon(self.document(pool), state="trace-state", env={"HOMEPORT_FAULT_TRACE": file})
+        steps = self.scenario(pool)
+        self.assertEqual(self.run_steps(daemon, steps), len(steps))
+        self.check_end(daemon, pool)
+        daemon.stop()
+        with open(file, encoding="ascii") as f:
+            return [line.strip() for line in f]
+
+    def die_at(self, point, number):
+        """Dies at the point, comes back, goes on, ends right. False: the point was not passed this time."""
+        pool = f"pool{number}"
+        state = f"state{number}"
+        document = self.document(pool)
+        steps = self.scenario(pool)
+        daemon = self.start_daemon(document, state=state, env={"HOMEPORT_FAULT_POINT": point}, ready=False)
+        at = 0
+        try:
+            daemon.wait_ready()
+            at = self.run_steps(daemon, steps)
+            if at == len(steps):
+                daemon.stop()
+        except (AssertionError, *GONE):   # it died while it started; the kernel may need a moment to say so
+            try:
+                daemon.process.wait(5)
+            except subprocess.TimeoutExpired:
+                raise AssertionError("homeportd lives, but does not answer") from None
+        died = daemon.process.wait(support.PATIENCE) == -9
+        again = self.start_daemon(document, state=state)
+        self.assertEqual(self.run_steps(again, steps, at), len(steps))
+        self.check_end(again, pool)
+        again.stop()
+        shutil.rmtree(self.path(state), ignore_errors=True)
+        return died
+
+    def die_everywhere(self, at_least, interesting=lambda point: True):
+        points = sorted({p for p in self.trace() if interesting(p)})
+        names = {p.rsplit(":", 1)[0] for p in points}
+        self.assertGreater(len(names), at_least, "the scenario passes many points")
+        step = int(os.environ.get("HOMEPORT_CRASH_STEP", "1"))   # every N-th passage, for a quick look
+        missed = []
+        chosen = points[::step]
+        for number, point in enumerate(chosen):
+            with self.subTest(point=point):
+                if not self.die_at(point, number):
+                    missed.append(point)
+        print(f"killed at {len(chosen) - len(missed)} passages of {len(names)} points; not passed again: {missed}")
+        for point in missed:
+            self.assertTrue(point.startswith(BY_TIME) or int(point.rsplit(":", 1)[1]) > 1, f"{point} was never the place of a death")
+
+
+class CrashTest(Deaths, nfs_support.NfsTest):
+    exports = ("/homes", "/data:ro", "/old")
 
     def check_end(self, daemon, pool):
         """Journal, tables and backend agree, and the end is that of an undisturbed run."""
@@ -173,57 +231,14 @@ class CrashTest(nfs_support.NfsTest):
         self.assertEqual(spec.status, 200, spec)
         self.assertEqual(spec.body["mounts"][0]["source"]["export"], live_path(live, "alice"))
 
-    def trace(self):
-        pool = "trace"
-        file = self.path("trace")
-        daemon = self.start_daemon(config(self.nfs, pool), state="trace-state", env={"HOMEPORT_FAULT_TRACE": file})
-        steps = Scenario(self, pool).steps()
-        self.assertEqual(self.run_steps(daemon, steps), len(steps))
-        self.check_end(daemon, pool)
-        daemon.stop()
-        with open(file, encoding="ascii") as f:
-            return [line.strip() for line in f]
+    def document(self, pool):
+        return config(self.nfs, pool)
 
-    def die_at(self, point, number):
-        """Dies at the point, comes back, goes on, ends right. False: the point was not passed this time."""
-        pool = f"pool{number}"
-        state = f"state{number}"
-        document = config(self.nfs, pool)
-        steps = Scenario(self, pool).steps()
-        daemon = self.start_daemon(document, state=state, env={"HOMEPORT_FAULT_POINT": point}, ready=False)
-        at = 0
-        try:
-            daemon.wait_ready()
-            at = self.run_steps(daemon, steps)
-            if at == len(steps):
-                daemon.stop()
-        except (AssertionError, *GONE):   # it died while it started; the kernel may need a moment to say so
-            try:
-                daemon.process.wait(5)
-            except subprocess.TimeoutExpired:
-                raise AssertionError("homeportd lives, but does not answer") from None
-        died = daemon.process.wait(support.PATIENCE) == -9
-        again = self.start_daemon(document, state=state)
-        self.assertEqual(self.run_steps(again, steps, at), len(steps))
-        self.check_end(again, pool)
-        again.stop()
-        shutil.rmtree(self.path(state), ignore_errors=True)
-        return died
+    def scenario(self, pool):
+        return Scenario(self, pool).steps()
 
     def test_every_point(self):
-        points = sorted(set(self.trace()))
-        names = {p.rsplit(":", 1)[0] for p in points}
-        self.assertGreater(len(names), 30, "the scenario passes many points")
-        step = int(os.environ.get("HOMEPORT_CRASH_STEP", "1"))   # every N-th passage, for a quick look
-        missed = []
-        chosen = points[::step]
-        for number, point in enumerate(chosen):
-            with self.subTest(point=point):
-                if not self.die_at(point, number):
-                    missed.append(point)
-        print(f"killed at {len(chosen) - len(missed)} passages of {len(names)} points; not passed again: {missed}")
-        for point in missed:
-            self.assertTrue(point.startswith(BY_TIME) or int(point.rsplit(":", 1)[1]) > 1, f"{point} was never the place of a death")
+        self.die_everywhere(30)
 
     def test_random_kills_under_load(self):
         rounds = int(os.environ.get("HOMEPORT_CRASH_ROUNDS", "8"))
@@ -264,6 +279,77 @@ class CrashTest(nfs_support.NfsTest):
                 daemon.call("PUT", f"/v1/homes/{name}?wait=5", {"uid": wanted[name], "gid": wanted[name]}, timeout=5)
             except GONE:
                 return
+
+
+class SnapshotScenario:
+    """Everything about snapshots that writes, on a simulated array. Each step may be sent again after a crash."""
+
+    def __init__(self, test):
+        self.test = test
+
+    def steps(self):
+        return [
+            ("ensure", lambda d: self.sent(d, "PUT", "/v1/homes/alice?wait=20", {"uid": 4001, "gid": 4001})),
+            ("write", lambda d: self.write(d, "good")),
+            ("take a", lambda d: self.take(d, "a")),
+            ("take b", lambda d: self.take(d, "b")),
+            ("hold b", lambda d: self.sent(d, "POST", "/v1/snapshots/home%2Falice@b/holds", {"owner": "legal"})),
+            ("delete a", lambda d: self.sent(d, "DELETE", "/v1/snapshots/home%2Falice@a?wait=20", None, 404)),
+            ("clone", lambda d: self.sent(d, "POST", "/v1/datasets/view/clone?wait=20", {"from": "home/alice@b"})),
+            ("release", lambda d: self.sent(d, "DELETE", "/v1/snapshots/home%2Falice@b/holds/legal", None, 404)),
+            ("write again", lambda d: self.write(d, "bad")),
+            ("overwrite", lambda d: self.sent(d, "POST", "/v1/snapshots/home%2Falice@b/overwrite?wait=20",
+                                              {"confirm": "alice"})),
+        ]
+
+    def sent(self, daemon, method, target, body, done_before=200):
+        answer = daemon.call(method, target, body)
+        self.test.assertIn(answer.status, (200, 201, done_before), answer)
+        return answer.body
+
+    def take(self, daemon, label):
+        self.sent(daemon, "POST", "/v1/snapshots?wait=20", {"space": "home/alice", "label": label}, 409)
+
+    def write(self, daemon, text):
+        home = daemon.call("GET", "/v1/homes/alice").body
+        with open(self.test.path("data", "fs", home["path"].lstrip("/"), "thesis"), "w", encoding="ascii") as f:
+            f.write(text)
+
+
+class SnapshotCrashTest(Deaths, flashblade_sim.ArrayTest):
+    def setUp(self):
+        super().setUp()
+        self.known = set()   # file systems of earlier rounds
+
+    def document(self, _pool):
+        return "lease: {length: 5s}\n" + self.config(eradicate=True)
+
+    def scenario(self, _pool):
+        return SnapshotScenario(self).steps()
+
+    def check_end(self, daemon, _pool):
+        self.settle(daemon)
+        client = flashblade_sim.Client(self.sim)
+        home = daemon.call("GET", "/v1/homes/alice").body
+        view = daemon.call("GET", "/v1/datasets/view").body
+        self.assertEqual((home["state"], view["state"]), ("ready", "ready"))
+        listed = daemon.call("GET", "/v1/snapshots?space=home/alice").body
+        self.assertEqual([(s["label"], s["state"], s["holds"]) for s in listed["items"]], [("b", "ready", [])])
+        fs, copy = home["path"].lstrip("/"), view["path"].lstrip("/")
+        standing = [s["suffix"] for s in client.items("GET", "file-system-snapshots")
+                    if s["source"]["name"] == fs and not s["destroyed"]]
+        self.assertEqual(standing, [listed["items"][0]["name"]], "one snapshot for each record, and none besides")
+        ours = {f["name"] for f in client.items("GET", "file-systems") if f["name"].startswith(("hp-h-", "hp-d-"))}
+        self.assertEqual(ours - self.known, {fs, copy}, "one file system for each space, and none besides")
+        self.known |= ours
+        for name in (fs, copy):
+            with open(self.path("data", "fs", name, "thesis"), encoding="ascii") as f:
+                self.assertEqual(f.read(), "good")
+        self.assertTrue(daemon.call("GET", "/v1/audit/verify").body["ok"])
+
+    def test_every_point_of_snapshots(self):
+        self.die_everywhere(8, lambda point: "snapshot" in point or "space." in point or
+                            point.startswith(("journal.hold", "journal.release")))
 
 
 def live_path(live, user):

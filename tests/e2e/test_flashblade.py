@@ -29,39 +29,7 @@ FAULTS = {
 }
 
 
-class FlashbladeTest(flashblade_sim.SimulatorTest):
-    def start(self, *options):
-        os.makedirs(self.path("data"), exist_ok=True)
-        return super().start("--data", self.path("data"), "--data-address", "127.0.0.1", *options)
-
-    def config(self, eradicate=False):
-        token = self.write("array-token", self.sim.ready["api_token"])
-        os.chmod(token, 0o600)
-        return f"""\
-desired:
-  backends:
-  - name: fb1
-    kind: flashblade
-    mode: manage
-    management:
-      url: "https://{self.sim.ready['https']}"
-      ca_file: {os.path.abspath(self.sim.ready['certificate'])}
-      api_token: {{file: {token}}}
-      timeout: 2s
-    data: {{nfs_port: {self.sim.ready['nfs_port']}, mount_port: {self.sim.ready['mount_port']}}}
-    exports: {{homeport: [127.0.0.1], clients: [10.20.0.0/16]}}
-    pools:
-    - {{name: homes, layout: filesystem}}
-    - {{name: shared, layout: directory, file_system: hp-pool-1}}
-    eradicate: {str(eradicate).lower()}
-  classes:
-  - {{name: own, backend: fb1, pool: homes, layout: filesystem, default_quota: 1GiB, max_quota: 4GiB}}
-  - {{name: course, backend: fb1, pool: shared, layout: directory, default_quota: 1GiB, create: true}}
-  rules:
-  - {{name: course, match: {{groups: [students]}}, class: course}}
-  - {{name: all, match: {{everyone: true}}, class: own}}
-"""
-
+class FlashbladeTest(flashblade_sim.ArrayTest):
     def ensure(self, daemon, user, uid):
         return daemon.call("PUT", f"/v1/homes/{user}?wait=25", {"uid": uid, "gid": uid})
 

@@ -135,6 +135,24 @@ TEST_F(RealAnswersTest, FitTheDescription) {
   EXPECT_EQ(send("POST", "/v1/mountspecs/render?format=docker-run", spec.dump(), "spawner").status, 200U);
   EXPECT_EQ(send("POST", "/v1/mountspecs/" + id + "/release", {}, "spawner").status, 204U);
   const auto key = ask("GET", "/v1/homes/alice")["key"].get<std::string>();
+  ask("POST", "/v1/snapshots?dry_run=true", R"({"space":"home/alice"})");
+  ask("POST", "/v1/snapshots", R"({"space":"home/alice","label":"v1","reason":"before"})", 201);
+  ask("POST", "/v1/snapshots", R"({"space":"home/alice","label":"v1"})", 409);
+  ask("POST", "/v1/snapshots/home%2Falice@v1/holds", R"({"owner":"x","expires":"2099-01-01T00:00:00Z"})");
+  ask("GET", "/v1/snapshots?space=home/alice");
+  ask("GET", "/v1/snapshots/home%2Falice@v1");
+  ask("DELETE", "/v1/snapshots/home%2Falice@v1", {}, 422);
+  ask("DELETE", "/v1/snapshots/home%2Falice@v1/holds/x");
+  ask("POST", "/v1/snapshots/home%2Falice@v1/overwrite?dry_run=true", R"({"confirm":""})");
+  ask("POST", "/v1/datasets/copy/clone?dry_run=true", R"({"from":"home/alice@v1"})");
+  ask("POST", "/v1/datasets/copy/clone", R"({"from":"home/alice@v1","read_only":false,"note":"course"})", 201);
+  ask("POST", "/v1/datasets/copy/retire?dry_run=true");
+  ask("POST", "/v1/datasets/copy/retire");
+  ask("POST", "/v1/datasets/copy/undelete");
+  ask("POST", "/v1/datasets/copy/retire");
+  ask("POST", "/v1/datasets/copy/purge", R"({"confirm":"copy"})");
+  ask("DELETE", "/v1/snapshots/home%2Falice@v1?dry_run=true");
+  ask("DELETE", "/v1/snapshots/home%2Falice@v1");
   const auto operations = ask("GET", "/v1/operations?limit=2");
   const auto operation = operations["items"].at(0)["id"].get<std::string>();
   for (const std::string& target : {std::string("/v1/homes?limit=1"),

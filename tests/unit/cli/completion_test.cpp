@@ -71,6 +71,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Case{"nouns", "''", {"home", "dataset", "doctor", "completion"}, {"list"}},
                       Case{"nounBegun", "ho", {"home"}, {"dataset"}},
                       Case{"verbs", "home ''", {"ensure", "purge"}, {"home"}},
+                      Case{"snapshotVerbs", "snapshot ''", {"take", "hold", "release"}, {"purge"}},
                       Case{"verbBegun", "home re", {"resize", "retire"}, {"list"}},
                       Case{"options", "home ensure alice --", {"--uid", "--quota", "--url", "--output"}, {"--hub"}},
                       Case{"choice", "dataset grant d --access ''", {"ro", "rw"}},

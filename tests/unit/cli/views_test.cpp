@@ -7,6 +7,7 @@
 
 #include "tests/support/golden.h"
 #include "tests/unit/cli/bodies.h"
+#include "tests/unit/cli/snapshot_bodies.h"
 
 namespace homeport::cli {
 namespace {
@@ -49,26 +50,28 @@ std::string list_of(const std::string& item) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, Views,
-    ::testing::Values(Case{"backends", backends_view, list_of(kBackend)}, Case{"backend", backend_view, kBackend},
-                      Case{"probe", probe_view, kProbe}, Case{"exports", exports_view, kExports},
-                      Case{"homes", homes_view, list_of(std::string(kHome) + "," + kLongHome)},
-                      Case{"home", space_view, kHome}, Case{"home_long", space_view, kLongHome},
-                      Case{"datasets", datasets_view, list_of(kDataset)}, Case{"dataset", space_view, kDataset},
-                      Case{"spaces", spaces_view, list_of(std::string(kHome) + "," + kDataset)},
-                      Case{"users", users_view, list_of(kUser)}, Case{"user", user_view, kUser},
-                      Case{"operations", operations_view,
-                           list_of(std::string(kRunning) + "," + kParked + "," + kSucceeded)},
-                      Case{"operation", operation_view, kParked}, Case{"audit", audit_view, kAudit},
-                      Case{"tokens", tokens_view, kTokens}, Case{"classes", classes_view, kClasses},
-                      Case{"rules", rules_view, kRules}, Case{"renderers", renderers_view, kRenderers},
-                      Case{"findings", findings_view, kFindings}, Case{"changes", changes_view, kChanges},
-                      Case{"spec", spec_view, kSpec}, Case{"dry_run", dry_run_view, kDryRun},
-                      Case{"import_preview", import_preview_view, kImportPreview},
-                      Case{"fleet_plan", fleet_plan_view, kFleetPlan}, Case{"no_homes", homes_view, list_of("")},
-                      Case{"no_findings", findings_view, R"({"findings":[]})"},
-                      Case{"no_changes", changes_view, R"({"changes":[]})"}, Case{"empty_object", space_view, "{}"},
-                      Case{"empty_backend", backend_view, "{}"}, Case{"empty_spec", spec_view, "{}"},
-                      Case{"empty_operation", operation_view, "{}"}),
+    ::testing::Values(
+        Case{"backends", backends_view, list_of(kBackend)}, Case{"backend", backend_view, kBackend},
+        Case{"probe", probe_view, kProbe}, Case{"exports", exports_view, kExports},
+        Case{"homes", homes_view, list_of(std::string(kHome) + "," + kLongHome)}, Case{"home", space_view, kHome},
+        Case{"home_long", space_view, kLongHome}, Case{"datasets", datasets_view, list_of(kDataset)},
+        Case{"dataset", space_view, kDataset},
+        Case{"spaces", spaces_view, list_of(std::string(kHome) + "," + kDataset)},
+        Case{"snapshots", snapshots_view, list_of(std::string(kSnapshot) + "," + kForeignSnapshot)},
+        Case{"no_snapshots", snapshots_view, list_of("")}, Case{"snapshot", snapshot_view, kSnapshot},
+        Case{"snapshot_foreign", snapshot_view, kForeignSnapshot}, Case{"empty_snapshot", snapshot_view, "{}"},
+        Case{"users", users_view, list_of(kUser)}, Case{"user", user_view, kUser},
+        Case{"operations", operations_view, list_of(std::string(kRunning) + "," + kParked + "," + kSucceeded)},
+        Case{"operation", operation_view, kParked}, Case{"audit", audit_view, kAudit},
+        Case{"tokens", tokens_view, kTokens}, Case{"classes", classes_view, kClasses},
+        Case{"rules", rules_view, kRules}, Case{"renderers", renderers_view, kRenderers},
+        Case{"findings", findings_view, kFindings}, Case{"changes", changes_view, kChanges},
+        Case{"spec", spec_view, kSpec}, Case{"dry_run", dry_run_view, kDryRun},
+        Case{"import_preview", import_preview_view, kImportPreview}, Case{"fleet_plan", fleet_plan_view, kFleetPlan},
+        Case{"no_homes", homes_view, list_of("")}, Case{"no_findings", findings_view, R"({"findings":[]})"},
+        Case{"no_changes", changes_view, R"({"changes":[]})"}, Case{"empty_object", space_view, "{}"},
+        Case{"empty_backend", backend_view, "{}"}, Case{"empty_spec", spec_view, "{}"},
+        Case{"empty_operation", operation_view, "{}"}),
     [](const auto& row) { return row.param.name; });
 
 }  // namespace
