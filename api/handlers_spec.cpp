@@ -136,6 +136,8 @@ Result<Rendering> rendering_of(const Request& request) {
   }
   if (mode == "trait") out.options.mode = render::TemplateMode::trait;
   out.options.kube_namespace = std::string(request.query("namespace").value_or(""));
+  if (const auto service = request.query("service")) out.options.compose_service = *service;
+  if (const auto root = request.query("host_root")) out.options.host_root = *root;
   return out;
 }
 

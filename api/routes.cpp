@@ -48,9 +48,9 @@ constexpr std::array kTable{
   RouteEntry{kPost, "/v1/state/restore", kManage, kKept, "", kSmall, false, on_workers(restore_state)},
 
   RouteEntry{kPost, "/v1/mountspecs", kSpecs, kNone, "wait realm", kSmall, false, memory_first(issue_spec_now, issue_spec_later)},
-  RouteEntry{kGet, "/v1/mountspecs/{id}", kSpecs, kNone, "format mode namespace", kNoBody, false, on_workers(get_spec)},
+  RouteEntry{kGet, "/v1/mountspecs/{id}", kSpecs, kNone, "format mode namespace service host_root", kNoBody, false, on_workers(get_spec)},
   RouteEntry{kPost, "/v1/mountspecs/{id}/release", Access::checked_by_handler(Action::release_spec), kNone, "", kNoBody, false, on_workers(release_spec)},
-  RouteEntry{kPost, "/v1/mountspecs/render", kService, kNone, "format mode namespace", kConfigured, false, from_memory(render_spec)},
+  RouteEntry{kPost, "/v1/mountspecs/render", kService, kNone, "format mode namespace service host_root", kConfigured, false, from_memory(render_spec)},
   RouteEntry{kGet, "/v1/renderers", kService, kNone, "", kNoBody, false, from_memory(list_renderers)},
 
   RouteEntry{kGet, "/v1/homes", kOwn, kNone, "cursor dormant limit realm state user", kNoBody, false, from_memory(list_homes)},

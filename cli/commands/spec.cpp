@@ -17,6 +17,8 @@ struct FormatOptions {
   std::string format{};
   std::string mode{};
   std::string kube_namespace{};
+  std::string service{};
+  std::string host_root{};
 };
 struct GetOptions {
   std::string user{};
@@ -115,7 +117,7 @@ void show_spec(Cli& cli, const Json& spec) {
 }
 
 Result<void> check_format(Cli& cli, const FormatOptions& o, bool needed) {
-  if (o.format.empty() && (needed || !o.mode.empty() || !o.kube_namespace.empty())) {
+  if (o.format.empty() && (needed || !(o.mode + o.kube_namespace + o.service + o.host_root).empty())) {
     return usage("no --format is given", "homeport spec formats lists them");
   }
   if (!o.format.empty() && cli.format() != Format::automatic) {
@@ -155,7 +157,9 @@ Result<ExitCode> get(Cli& cli, const GetOptions& given) {
   Target target = Target("/v1/mountspecs").part(text_at(spec, "spec_id"));
   target.query("format", o.render.format)
       .query_if("mode", o.render.mode)
-      .query_if("namespace", o.render.kube_namespace);
+      .query_if("namespace", o.render.kube_namespace)
+      .query_if("service", o.render.service)
+      .query_if("host_root", o.render.host_root);
   HOMEPORT_TRY(const auto text, api->send({.method = "GET", .target = std::move(target)}));
   cli.print(text.body);
   return ExitCode::ok;
@@ -166,8 +170,12 @@ Result<ExitCode> render(Cli& cli, const RenderOptions& o) {
   HOMEPORT_TRY(const auto renderer, render::find_renderer(o.render.format));
   HOMEPORT_TRY(const auto text, read_text(cli, o.file));
   HOMEPORT_TRY(const auto spec, render::from_json(text));
-  const auto mode = o.render.mode == "trait" ? render::TemplateMode::trait : render::TemplateMode::hook;
-  HOMEPORT_TRY(const auto rendered, renderer->render(spec, {.mode = mode, .kube_namespace = o.render.kube_namespace}));
+  render::RenderOptions options{
+      .mode = o.render.mode == "trait" ? render::TemplateMode::trait : render::TemplateMode::hook,
+      .kube_namespace = o.render.kube_namespace};
+  if (!o.render.service.empty()) options.compose_service = o.render.service;
+  if (!o.render.host_root.empty()) options.host_root = o.render.host_root;
+  HOMEPORT_TRY(const auto rendered, renderer->render(spec, options));
   cli.print(rendered);
   return ExitCode::ok;
 }
@@ -190,6 +198,9 @@ void add_format(CLI::App* app, FormatOptions& o) {
   add_choice(app, "--mode", o.mode, "hook|trait",
              "for Python hooks (hook) or for spawner traits that expand braces (trait)");
   add(app, "--namespace", o.kube_namespace, "NS", "Kubernetes namespace, for formats that need one");
+  add(app, "--service", o.service, "NAME", "the service of the Compose file that gets the mounts (default notebook)");
+  add(app, "--host-root", o.host_root, "DIR",
+      "where mounts go on a host, as DIR/USER_KEY/MOUNT (default /srv/homeport)");
 }
 
 void add_get(const Noun& noun) {

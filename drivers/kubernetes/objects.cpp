@@ -1,7 +1,5 @@
 #include "drivers/kubernetes/objects.h"
 
-#include <array>
-
 #include "provisioner/base/digest.h"
 
 namespace homeport::drivers::kubernetes {
@@ -10,7 +8,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20U;
 constexpr std::size_t kNamespaceDigits = 8;
 
 json metadata(const core::ClusterVolume& wanted, std::string name) {
@@ -23,7 +20,7 @@ json metadata(const core::ClusterVolume& wanted, std::string name) {
 }
 
 std::string capacity_of(const core::ClusterVolume& wanted, Bytes placeholder) {
-  return quantity(wanted.capacity_bytes ? Bytes{*wanted.capacity_bytes} : placeholder);
+  return kubernetes_quantity(wanted.capacity_bytes ? Bytes{*wanted.capacity_bytes} : placeholder);
 }
 
 json access_modes(const core::ClusterVolume& wanted) {
@@ -40,18 +37,6 @@ json member_at(const json& object, const char* pointer) {
 
 std::string volume_name(const core::ClusterPair& pair) {
   return pair.claim + "-" + sha256_hex(pair.ns).substr(0, kNamespaceDigits);
-}
-
-std::string quantity(Bytes bytes) {
-  constexpr std::array<const char*, 5> kUnits{"Mi", "Gi", "Ti", "Pi", "Ei"};
-  std::uint64_t count = bytes.count() / kMebibyte + (bytes.count() % kMebibyte == 0 ? 0 : 1);
-  if (count == 0) count = 1;
-  std::size_t unit = 0;
-  while (count % 1024 == 0 && unit + 1 < kUnits.size()) {
-    count /= 1024;
-    ++unit;
-  }
-  return std::to_string(count) + kUnits[unit];
 }
 
 json volume_document(const core::ClusterVolume& wanted, Bytes placeholder) {

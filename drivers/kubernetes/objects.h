@@ -23,9 +23,6 @@ inline constexpr std::string_view kOurs = "app.kubernetes.io/managed-by=homeport
 [[nodiscard]] nlohmann::json volume_document(const core::ClusterVolume& wanted, Bytes placeholder);
 [[nodiscard]] nlohmann::json claim_document(const core::ClusterVolume& wanted, Bytes placeholder);
 
-// "10Gi": rounded up to whole mebibytes, in the largest binary unit that says it exactly.
-[[nodiscard]] std::string quantity(Bytes bytes);
-
 // Made by us for this space? By its labels.
 [[nodiscard]] bool is_ours(const nlohmann::json& object, std::string_view space);
 // What of `standing` differs from the document that we would send: "spec.nfs.path"; empty: nothing that matters.

@@ -89,4 +89,17 @@ std::string Bytes::to_string() const {
   return buffer.data();
 }
 
+std::string kubernetes_quantity(Bytes bytes) {
+  constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20U;
+  constexpr std::array<const char*, 5> kUnits{"Mi", "Gi", "Ti", "Pi", "Ei"};
+  std::uint64_t count = bytes.count() / kMebibyte + (bytes.count() % kMebibyte == 0 ? 0 : 1);
+  if (count == 0) count = 1;
+  std::size_t unit = 0;
+  while (count % 1024 == 0 && unit + 1 < kUnits.size()) {
+    count /= 1024;
+    ++unit;
+  }
+  return std::to_string(count) + kUnits[unit];
+}
+
 }  // namespace homeport

@@ -30,6 +30,10 @@ class Bytes {
   std::uint64_t count_ = 0;
 };
 
+// As the Kubernetes API writes amounts, "10Gi": rounded up to whole mebibytes, in the largest binary unit that says it
+// exactly; at least 1Mi.
+[[nodiscard]] std::string kubernetes_quantity(Bytes bytes);
+
 namespace literals {
 constexpr Bytes operator""_KiB(unsigned long long n) {
   return Bytes{n << 10U};

@@ -1,4 +1,5 @@
 // fstab(5) lines of one person, between marker comments that say whose they are. Mounts go to ROOT/USER_KEY/MOUNT_ID.
+#include "provisioner/render/host_paths.h"
 #include "provisioner/render/mount_options.h"
 #include "provisioner/render/quoting.h"
 #include "provisioner/render/render_support.h"
@@ -12,7 +13,7 @@ constexpr std::string_view kLocalHostOptions = "nofail,x-systemd.automount";
 
 std::string line_of(const Mount& mount, const std::string& target) {
   if (const auto* nfs = std::get_if<NfsMount>(&mount.source)) {
-    return fstab_field(nfs_device(*nfs)) + " " + fstab_field(target) + (nfs->version == "3" ? " nfs " : " nfs4 ") +
+    return fstab_field(nfs_device(*nfs)) + " " + fstab_field(target) + " " + std::string(nfs_type(*nfs)) + " " +
            mount_option_text(mount) + "," + std::string(kHostOptions) + " 0 0\n";
   }
   const auto& local = std::get<LocalMount>(mount.source);
@@ -23,15 +24,10 @@ std::string line_of(const Mount& mount, const std::string& target) {
 }  // namespace
 
 Result<std::string> render_fstab(const MountSpec& spec, const RenderOptions& options) {
-  const auto root = AbsolutePath::parse(options.host_root);
-  if (!root) {
-    return Error{.code = Errc::invalid_argument,
-                 .message = "host root: " + root.error().message,
-                 .hint = "name the directory for mounts on hosts, for example /srv/homeport"};
-  }
+  HOMEPORT_TRY(const auto paths, HostPaths::of(spec, options));
   const auto& key = spec.subject.user_key;
   std::string out = "# BEGIN homeport " + key + " (written by homeport; changes between the markers are lost)\n";
-  for (const auto& mount : spec.mounts) out += line_of(mount, (*root / key / mount.id).str());
+  for (const auto& mount : spec.mounts) out += line_of(mount, paths[mount]);
   return out + "# END homeport " + key + "\n";
 }
 

@@ -25,6 +25,11 @@ std::string object_name(const Mount& mount) {
   return std::string(kPrefix) + id + "-" + hash;
 }
 
+std::string cluster_volume_name(std::string_view claim, std::string_view ns) {
+  constexpr std::size_t kNamespaceDigits = 8;
+  return std::string(claim) + "-" + sha256_hex(ns).substr(0, kNamespaceDigits);
+}
+
 bool is_dns_label(std::string_view text) {
   const auto edge = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   if (text.empty() || text.size() > kMaxLabel || !edge(text.front()) || !edge(text.back())) return false;

@@ -12,6 +12,10 @@ namespace homeport::render {
 // already know by name.
 [[nodiscard]] std::string object_name(const Mount& mount);
 
+// Of a PersistentVolume: the claim's name and 8 hex digits of the namespace's digest, because a volume has no namespace
+// and is one claim's.
+[[nodiscard]] std::string cluster_volume_name(std::string_view claim, std::string_view ns);
+
 [[nodiscard]] bool is_dns_label(std::string_view text);
 
 }  // namespace homeport::render

@@ -30,7 +30,13 @@ Result<void> check_render(const MountSpec& spec, const RenderOptions& options, c
     return no_use("mode 'trait'", "it is not read through a template");
   }
   if (!options.kube_namespace.empty() && !uses.kube) return no_use("a namespace", "it is not for Kubernetes");
-  if (options.inline_nfs && !uses.kube) return no_use("inline NFS", "it is not for Kubernetes");
+  if (options.host_root != RenderOptions{}.host_root && !uses.host_root) {
+    return no_use("a host root", "nothing is mounted on a host");
+  }
+  if (options.compose_service != RenderOptions{}.compose_service && !uses.service) {
+    return no_use("a service", "it is not for Compose");
+  }
+  if (options.inline_nfs && !uses.inline_nfs) return no_use("inline NFS", "it is not for Kubernetes");
   // The site's Kerberos flag was asked when the spec was issued; a renderer only needs what is safe to print.
   return validate(spec, {.allow_v3_kerberos = true});
 }

@@ -11,7 +11,10 @@ namespace homeport::render {
 // Which options mean something to a renderer; the others are refused when they are set, never ignored.
 struct Uses {
   bool template_mode = false;
-  bool kube = false;  // namespace, inline_nfs
+  bool kube = false;        // namespace
+  bool inline_nfs = false;  // volumes without claims
+  bool service = false;     // of a Compose file
+  bool host_root = false;
 };
 
 // Errors: failed_precondition with the notice of a blocked spec, invalid_argument from validate() and for options the

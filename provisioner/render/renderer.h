@@ -15,9 +15,10 @@ enum class TemplateMode { hook, trait };  // trait: KubeSpawner and DockerSpawne
 
 struct RenderOptions {
   TemplateMode mode = TemplateMode::hook;
-  std::string kube_namespace{};             // for renderers that need one
-  std::string host_root = "/srv/homeport";  // where host-side mounts go: ROOT/USER_KEY/MOUNT_ID
-  bool inline_nfs = false;                  // volumes of pods without claims: what they lose is listed, not refused
+  std::string kube_namespace{};              // for renderers that need one
+  std::string host_root = "/srv/homeport";   // where host-side mounts go: ROOT/USER_KEY/MOUNT_ID
+  std::string compose_service = "notebook";  // the service of a Compose file that gets the mounts
+  bool inline_nfs = false;                   // volumes of pods without claims: what they lose is listed, not refused
 };
 
 struct Renderer {

@@ -166,6 +166,7 @@ MountSpec random_spec(Random& random, const RandomOptions& options) {
   if (coin(random)) out.links.push_back({random_path(random, true), random_path(random, false)});
   for (auto n = below(random, 4); n > 0; --n)
     out.environment["VAR_" + std::to_string(n)] = random_part(random, false) + "\t$$(X)";
+  out.environment["ON"] = "no";  // YAML would take either for a boolean
   for (auto n = below(random, 3); n > 0; --n) out.labels["label " + std::to_string(n)] = random_part(random, false);
   return out;
 }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "tests/support/golden.h"
 #include "tests/support/result_matchers.h"
@@ -71,9 +72,33 @@ INSTANTIATE_TEST_SUITE_P(
                       GoldenCase{"fstab", "local.txt", testing::local_sources()},
                       GoldenCase{"fstab", "other-root.txt", testing::home_only(), {.host_root = "/mnt/home port#1"}}));
 
+std::vector<GoldenCase> of_every_other_format() {
+  std::vector<GoldenCase> out;
+  for (const char* format : {"autofs", "compose", "dockerspawner", "env", "env-file", "env-systemd", "mount", "pv",
+                             "swarmspawner", "systemd", "systemdspawner", "umount"}) {
+    const std::string name = format;
+    const std::string ending = name == "compose" || name == "pv" ? ".yaml"
+                               : name.ends_with("spawner")       ? ".json"
+                                                                 : ".txt";
+    const auto options = name == "pv" ? kClaims : RenderOptions{};
+    for (const auto& [file, spec] : {std::pair{"datasets", testing::home_and_datasets()},
+                                     {"hostile", testing::hostile()},
+                                     {"ipv6", testing::ipv6_server()},
+                                     {"v3-ports", testing::v3_with_ports()},
+                                     {"local", testing::local_sources()}}) {
+      if (std::string_view(file) == "local" && (name == "pv" || name == "swarmspawner")) continue;
+      out.push_back({name, file + ending, spec, options});
+    }
+  }
+  out.push_back({"compose", "other-service.yaml", testing::squashed_without_ids(), {.compose_service = "lab-1"}});
+  out.push_back({"systemd", "other-root.txt", testing::home_only(), {.host_root = "/mnt/home port#1"}});
+  return out;
+}
+INSTANTIATE_TEST_SUITE_P(Others, Golden, ::testing::ValuesIn(of_every_other_format()));
+
 // Options with which a renderer takes every NFS spec.
 RenderOptions usual_options(std::string_view format) {
-  return format == "kubespawner" ? kClaims : RenderOptions{};
+  return format == "kubespawner" || format == "pv" ? kClaims : RenderOptions{};
 }
 
 TEST(Renderers, AreSortedNamedAndFound) {
@@ -90,7 +115,7 @@ TEST(Renderers, AreSortedNamedAndFound) {
   const auto unknown = find_renderer("nomad");
   ASSERT_ERRC(unknown, Errc::invalid_argument);
   EXPECT_THAT(unknown.error().message + unknown.error().hint,
-              AllOf(HasSubstr("nomad"), HasSubstr("docker-run, fstab, kubespawner")));
+              AllOf(HasSubstr("nomad"), HasSubstr("autofs, compose, docker-run, "), HasSubstr("fstab, kubespawner")));
 }
 
 TEST(Renderers, AllRefuseABlockedSpecWithItsNotice) {
@@ -150,10 +175,51 @@ TEST(Renderers, OptionsWithoutAMeaningAreRefused) {
   }
 }
 
-TEST(Fstab, RefusesABadRoot) {
-  for (const auto* root : {"", "srv", "/srv/", "/srv/../etc", "/srv\n/x"}) {
-    EXPECT_ERRC(rendered("fstab", testing::home_only(), {.host_root = root}), Errc::invalid_argument) << root;
+TEST(HostFormats, RefuseABadRootAndOthersRefuseAnyRoot) {
+  for (const auto& renderer : renderers()) {
+    const bool for_hosts =
+        std::set<std::string_view>{"autofs", "fstab", "mount", "systemd", "systemdspawner", "umount"}.contains(
+            renderer.name);
+    for (const auto* root : {"", "srv", "/srv/", "/srv/../etc", "/srv\n/x"}) {
+      auto options = usual_options(renderer.name);
+      options.host_root = root;
+      EXPECT_ERRC(renderer.render(testing::home_only(), options), Errc::invalid_argument) << renderer.name << root;
+    }
+    auto options = usual_options(renderer.name);
+    options.host_root = "/mnt";
+    EXPECT_EQ(renderer.render(testing::home_only(), options).has_value(), for_hosts) << renderer.name;
   }
+}
+
+TEST(Systemd, RefusesWhatAUnitFileLoses) {
+  for (const std::string end : {"\\", " "}) {
+    auto spec = testing::home_only();
+    std::get<NfsMount>(spec.mounts[0].source).export_path = "/homes/x" + end;
+    const auto got = rendered("systemd", spec);
+    ASSERT_ERRC(got, Errc::unsupported);
+    EXPECT_THAT(got.error().message, HasSubstr("backslash or a blank"));
+  }
+  const auto deep = rendered("systemd", testing::home_only(), {.host_root = "/" + std::string(240, 'x')});
+  ASSERT_ERRC(deep, Errc::unsupported);
+  EXPECT_THAT(deep.error().hint, HasSubstr("shorter host root"));
+}
+
+TEST(ClusterFormats, RefuseLocalSourcesAndWantANamespace) {
+  for (const char* format : {"pv", "swarmspawner"}) {
+    const auto got = rendered(format, testing::local_sources(), usual_options(format));
+    ASSERT_ERRC(got, Errc::unsupported);
+    EXPECT_THAT(got.error().message, HasSubstr("source.path"));
+  }
+  EXPECT_ERRC(rendered("pv", testing::home_only()), Errc::invalid_argument);
+  EXPECT_ERRC(rendered("pv", testing::home_only(), {.kube_namespace = "Hub_1"}), Errc::invalid_argument);
+  EXPECT_ERRC(rendered("pv", testing::home_only(), {.kube_namespace = "jhub", .inline_nfs = true}),
+              Errc::invalid_argument);
+}
+
+TEST(Compose, RefusesAServiceThatIsNone) {
+  for (const auto* name : {"", "a b", "a:", "a\nb", "$X"})
+    EXPECT_ERRC(rendered("compose", testing::home_only(), {.compose_service = name}), Errc::invalid_argument) << name;
+  EXPECT_ERRC(rendered("fstab", testing::home_only(), {.compose_service = "lab"}), Errc::invalid_argument);
 }
 
 TEST(Fstab, OwnsOnlyWhatIsBetweenItsMarkers) {

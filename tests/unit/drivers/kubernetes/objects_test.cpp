@@ -26,7 +26,7 @@ TEST(Quantity, IsRoundedUpAndCanonical) {
   for (const auto& row : {Row{0, "1Mi"}, Row{1, "1Mi"}, Row{1U << 20U, "1Mi"}, Row{(1U << 20U) + 1, "2Mi"},
                           Row{std::uint64_t{20} << 30U, "20Gi"}, Row{(std::uint64_t{20} << 30U) + 1, "20481Mi"},
                           Row{std::uint64_t{1} << 40U, "1Ti"}, Row{~std::uint64_t{0}, "16Ei"}}) {
-    EXPECT_EQ(quantity(Bytes{row.bytes}), row.text) << row.bytes;
+    EXPECT_EQ(kubernetes_quantity(Bytes{row.bytes}), row.text) << row.bytes;
   }
 }
 
