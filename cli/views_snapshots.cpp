@@ -25,12 +25,12 @@ std::string origin_of(const Json& snapshot) {
 }  // namespace
 
 std::string snapshots_view(const Json& list, const Look& look, WallTime now) {
-  Table table({{"SNAPSHOT", Align::left, true},
+  // The name is what it is asked for by where it has no label: it stays whole.
+  Table table({{"SNAPSHOT"},
                {"LABEL", Align::left, true},
                {"STATE"},
                {"OF"},
-               {"HELD", Align::left, true},
-               {"ONLY HERE", Align::right},
+               {"HELD BY", Align::left, true},
                {"AGE", Align::right}});
   for (const auto& item : items_at(list, "items")) {
     std::string held;
@@ -40,7 +40,6 @@ std::string snapshots_view(const Json& list, const Look& look, WallTime now) {
                {text_at(item, "state"), tone_of(text_at(item, "state"))},
                {origin_of(item)},
                {held.empty() ? "-" : held},
-               {parts::size_at(item, "unique_bytes")},
                {parts::age_at(item, "taken_at", now)}});
   }
   return table.empty() ? "No snapshots; homeport snapshot take SPACE takes one.\n" : table.text(look);

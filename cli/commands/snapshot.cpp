@@ -30,6 +30,12 @@ struct ReleaseOptions {
   std::string snapshot{};
   std::string hold{};
 };
+struct OverwriteOptions {
+  std::string snapshot{};
+  std::string confirmed{};
+  bool force = false;
+  Mutation mutation{};
+};
 struct CloneOptions {
   std::string from{};
   std::string name{};
@@ -143,6 +149,20 @@ Result<ExitCode> remove(Cli& cli, const SnapshotOptions& o) {
   return show_outcome(cli, outcome, snapshot_view);
 }
 
+Result<ExitCode> overwrite(Cli& cli, const OverwriteOptions& o) {
+  if (o.confirmed.empty() && !o.mutation.dry_run) {
+    return Error{.code = Errc::invalid_argument,
+                 .message = "what was written since the snapshot would be gone, and no safety snapshot is possible",
+                 .hint = "look with --dry-run, then repeat the name: --yes-overwrite NAME"};
+  }
+  HOMEPORT_TRY(auto target, snapshot_target(cli, o.snapshot));
+  target.literal("overwrite");
+  if (o.force) target.query("force", "true");
+  Call call{.method = "POST", .target = std::move(target), .body = Json{{"confirm", o.confirmed}}.dump()};
+  HOMEPORT_TRY(const auto outcome, mutate(cli, std::move(call), o.mutation));
+  return show_outcome(cli, outcome, space_view);
+}
+
 // --- Datasets that Homeport makes ------------------------------------------------------------------------------------
 
 Result<Target> dataset_target(const std::string& name, const char* verb) {
@@ -201,7 +221,7 @@ void add_holding(const Noun& noun) {
       {.name = "hold",
        .description = "Keep a snapshot: nothing of Homeport deletes it, nor the space it is of, until it is released "
                       "or the hold expires. One hold per owner; said again, it is renewed.",
-       .example = "homeport snapshot hold home/alice@before-update --owner legal --reason 'case 7' --expires 90d",
+       .example = "homeport snapshot hold home/alice@final --owner legal --expires 90d",
        .takes_realm = true},
       hold);
   add(holding.app, "snapshot", holding.options.snapshot, "SPACE@SNAPSHOT", kSnapshot)->required();
@@ -217,6 +237,23 @@ void add_holding(const Noun& noun) {
                                release);
   add(releasing.app, "snapshot", releasing.options.snapshot, "SPACE@SNAPSHOT", kSnapshot)->required();
   add(releasing.app, "--owner", releasing.options.hold, "NAME", "whose hold, or the hold's id");
+}
+
+void add_overwrite_command(const Noun& noun) {
+  const auto verb = add_verb<OverwriteOptions>(
+      noun,
+      {.name = "overwrite",
+       .description = "Let the storage system itself make a whole space what it was in its newest snapshot. What was "
+                      "written since is gone for good: no safety snapshot is possible. Not for spaces of a pool.",
+       .example = "homeport snapshot overwrite home/alice@before-update --dry-run\n"
+                  "homeport snapshot overwrite home/alice@before-update --yes-overwrite alice",
+       .takes_realm = true},
+      overwrite);
+  add(verb.app, "snapshot", verb.options.snapshot, "SPACE@SNAPSHOT", kSnapshot)->required();
+  add(verb.app, "--yes-overwrite", verb.options.confirmed, "NAME", "the name of the owner or the dataset once more");
+  verb.app->add_flag("--force", verb.options.force, "also while a session mounts it");
+  add_dry_run(verb.app, verb.options.mutation);
+  add_wait(verb.app, verb.options.mutation);
 }
 
 }  // namespace
@@ -262,6 +299,7 @@ void add_snapshot_commands(const Noun& noun) {
   add(deleting.app, "snapshot", deleting.options.snapshot, "SPACE@SNAPSHOT", kSnapshot)->required();
   add_dry_run(deleting.app, deleting.options.mutation);
   add_wait(deleting.app, deleting.options.mutation);
+  add_overwrite_command(noun);
 }
 
 void add_clone_commands(const Noun& dataset) {

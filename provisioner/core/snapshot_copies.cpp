@@ -196,7 +196,11 @@ void Snapshots::preview_clone(const Caller& caller, const Clone& request, std::f
     preview.notes.emplace_back(request.read_only ? "specs mount it read-only" : "whoever is granted rw writes into it");
     preview.notes.push_back("files keep their owners; the dataset itself belongs to uid " +
                             std::to_string(target->space.uid) + ", gid " + std::to_string(target->space.gid));
-    auto work = [source, from, preview, space = target->space,
+    preview.notes.emplace_back("the zeros in the key stand for digits drawn at random when it is done");
+    auto space = target->space;
+    space.key = SpaceKey::from_random(SpaceKind::dataset, 0).str();
+    space.backend_name = p_.name_prefix + space.key;
+    auto work = [source, from, preview, space,
                  backend = target->backend](const OpContext& op) mutable -> Result<Preview> {
       CallLog calls;
       OpContext dry = op;

@@ -158,7 +158,7 @@ class ArrayTest(SimulatorTest):
         os.makedirs(self.path("data"), exist_ok=True)
         return super().start("--data", self.path("data"), "--data-address", "127.0.0.1", *options)
 
-    def config(self, eradicate=False):
+    def config(self, eradicate=False, timeout="2s"):
         token = self.write("array-token", self.sim.ready["api_token"])
         os.chmod(token, 0o600)
         return f"""\
@@ -171,7 +171,7 @@ desired:
       url: "https://{self.sim.ready['https']}"
       ca_file: {os.path.abspath(self.sim.ready['certificate'])}
       api_token: {{file: {token}}}
-      timeout: 2s
+      timeout: {timeout}
     data: {{nfs_port: {self.sim.ready['nfs_port']}, mount_port: {self.sim.ready['mount_port']}}}
     exports: {{homeport: [127.0.0.1], clients: [10.20.0.0/16]}}
     pools:

@@ -145,7 +145,7 @@ TEST_F(SnapshotApiTest, NothingOfSomebodyElseNotEvenWhetherItExists) {
 TEST_F(SnapshotApiTest, AClonedDatasetHasALifeOfItsOwn) {
   take("final");
   const auto preview = ask("POST", "/v1/datasets/course-a/clone?dry_run=true", R"({"from":"home/alice@final"})");
-  EXPECT_EQ(preview["calls"].size(), 1U) << preview.dump();
+  EXPECT_THAT(preview["calls"].dump(), HasSubstr("CLONE"));
   const auto copy = ask("POST", "/v1/datasets/course-a/clone", R"({"from":"home/alice@final","read_only":false})", 201);
   EXPECT_EQ(copy["label"], "dataset/course-a");
   EXPECT_EQ(copy["read_only"], false);

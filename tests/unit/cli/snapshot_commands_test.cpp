@@ -81,10 +81,10 @@ TEST_F(SnapshotCommands, HoldAndRelease) {
 
 TEST_F(SnapshotCommands, Delete) {
   on("DELETE " + std::string(kPath), kSnapshot);
+  service_.on("DELETE " + std::string(kPath), problem(422, "failed-precondition", "it is held by legal", "release it"));
   EXPECT_EQ(cli_.run({"snapshot", "delete", "home/alice@before-update"}).code, 0);
-  service_.on("DELETE " + std::string(kPath), problem(409, "failed-precondition", "it is held by legal", "release it"));
   const auto held = cli_.run({"snapshot", "delete", "home/alice@before-update"});
-  EXPECT_NE(held.code, 0);
+  EXPECT_EQ(held.code, 6);
   EXPECT_NE(held.err.find("held by legal"), std::string::npos) << held.err;
 }
 
@@ -95,6 +95,16 @@ TEST_F(SnapshotCommands, ANameWithoutASnapshotIsRefusedBeforeAnythingIsSent) {
     EXPECT_NE(ran.err.find("SPACE@SNAPSHOT"), std::string::npos) << ran.err;
   }
   EXPECT_TRUE(service_.seen().empty());
+}
+
+TEST_F(SnapshotCommands, Overwrite) {
+  on("POST " + std::string(kPath) + "/overwrite", kHome);
+  const auto asked = cli_.run({"snapshot", "overwrite", "home/alice@before-update"});
+  EXPECT_EQ(asked.code, 2);
+  EXPECT_NE(asked.err.find("no safety snapshot is possible"), std::string::npos) << asked.err;
+  EXPECT_TRUE(service_.seen().empty());
+  EXPECT_EQ(cli_.run({"snapshot", "overwrite", "home/alice@before-update", "--yes-overwrite", "alice"}).code, 0);
+  EXPECT_EQ(sent(), (json{{"confirm", "alice"}}));
 }
 
 TEST_F(SnapshotCommands, Clone) {
