@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <map>
 
-#include "cli/tree_copy.h"
+#include "provisioner/trees/tree_copy.h"
 
 namespace homeport::cli {
 namespace {
+
+using trees::is_of_the_entry;
+using trees::list_all;
 
 constexpr std::size_t kMostEntries = 200'000;
 

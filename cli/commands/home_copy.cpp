@@ -17,6 +17,9 @@
 namespace homeport::cli {
 namespace {
 
+using trees::CopyProgress;
+using trees::TreeCopy;
+
 using std::chrono::milliseconds;
 
 constexpr std::size_t kBatch = 200;

@@ -9,9 +9,11 @@
 #include "cli/copy_plan.h"
 #include "cli/json.h"
 #include "cli/output.h"
-#include "cli/tree_copy.h"
+#include "provisioner/trees/tree_copy.h"
 
 namespace homeport::cli {
+
+using trees::CopyReport;
 
 struct CopiedHome {
   enum class Outcome {

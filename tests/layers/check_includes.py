@@ -35,11 +35,13 @@ ALLOWED = {
     "provisioner/config": [BASE],
     "provisioner/render": [BASE],
     "provisioner/store": [BASE],
-    "provisioner/core": ["policies", "drivers/core", "provisioner/render", "provisioner/store", BASE],
+    # Work on trees of files that the service and the command share.
+    "provisioner/trees": ["drivers/core", BASE],
+    "provisioner/core": ["policies", "drivers/core", "provisioner/render", "provisioner/store", "provisioner/trees", BASE],
     "api": ["provisioner/core", "provisioner/render", "provisioner/config", "policies", "provisioner/store/records.h",
             "provisioner/store/store.h", "drivers/core/types.h", BASE],
     "cli": ["provisioner/render", "provisioner/config/yaml_document.h", "policies/spawner_names.h", "policies/home_pattern.h",
-            "drivers/core", BASE],
+            "provisioner/trees", "drivers/core", BASE],
 }
 COMPOSITION_ROOTS = {"api/service.cpp", "api/service_settings.h", "api/service_settings.cpp"}
 SOURCE_FOLDERS = ["provisioner", "drivers", "policies", "api", "cli"]

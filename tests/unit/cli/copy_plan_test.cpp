@@ -2,10 +2,12 @@
 #include "cli/copy_plan.h"
 
 #include "cli/copy_source.h"
-#include "tests/unit/cli/tree_copy_fixture.h"
+#include "tests/unit/trees/tree_copy_fixture.h"
 
 namespace homeport::cli {
 namespace {
+
+using namespace trees;  // NOLINT(google-build-using-namespace): the fixture is theirs
 
 // --- whose -----------------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@
 
 #include "drivers/core/optional.h"
 
-namespace homeport::cli {
+namespace homeport::trees {
 
 // May be shared by several copies; read by whoever shows progress.
 struct CopyProgress {
@@ -45,6 +45,8 @@ struct CopyReport {
   std::vector<Note> unreadable{};
   // Changed while they were read; the next pass takes them again. The copy is not complete.
   std::vector<Note> changing{};
+  // Stayed as they are although the source has something else there: see CopyPart::keep_others.
+  std::vector<Note> in_the_way{};
   [[nodiscard]] bool complete() const { return unreadable.empty() && changing.empty(); }
 };
 
@@ -60,30 +62,57 @@ struct Listing {
 [[nodiscard]] Result<Listing> list_all(const std::function<OpContext()>& op, drivers::Tree& tree,
                                        const drivers::Node& directory, bool with_unseen);
 
+// How a copy calls the two trees. Asked for before each call.
+struct CopyCalls {
+  std::function<OpContext()> reading;  // towards the source
+  std::function<OpContext()> writing;  // towards the target
+  // Before each entry and after each piece of a file: an error ends the pass.
+  std::function<Result<void>()> each_piece = [] { return Result<void>{}; };
+};
+
+// A pass into a place that others use meanwhile.
+struct CopyPart {
+  // Set: this one entry of the source, into the directory `into` of the target, with its own attributes. Not set: all
+  // that is below the source's root, to below the target's.
+  std::optional<drivers::Entry> only{};
+  drivers::Node into{};
+  // A directory of the target that nobody else writes into: files and links are made there, and renamed over what
+  // stands under their name once they are whole. Not set: they are made under their name.
+  std::optional<drivers::Node> staging{};
+  // What the source does not have stays, and so does what is a directory on one side only.
+  bool keep_others = false;
+  // Right below the two roots: is neither copied nor removed.
+  std::string spared_prefix{};
+  // A file that was changed after this moment is compared by content before it counts as the same.
+  std::optional<WallTime> unchanged_since{};
+};
+
 class TreeCopy {
  public:
   // `may_write_until`: nothing is sent to the target that could be done after it; it may move on meanwhile.
   TreeCopy(
       Clock& clock, std::stop_token stop, CopyProgress& progress,
-      std::function<MonoTime()> may_write_until = [] { return MonoTime::max(); })
-      : clock_(clock), stop_(std::move(stop)), progress_(progress), may_write_until_(std::move(may_write_until)) {}
+      std::function<MonoTime()> may_write_until = [] { return MonoTime::max(); });
+  TreeCopy(CopyCalls calls, CopyProgress& progress) : calls_(std::move(calls)), progress_(progress) {}
 
   // What a pass would find; nothing is read but directories.
   Result<CopyReport> count(drivers::Tree& from);
+  Result<CopyReport> count(drivers::Tree& from, const CopyPart& part);
   // One pass. What stands in `to` and not in `from` is removed: `to` must be ours alone. Errors: those of either
   // server; failed_precondition when the target's does not keep owner, mode, content or time as they were sent.
   Result<CopyReport> pass(drivers::Tree& from, drivers::Tree& to);
+  Result<CopyReport> pass(drivers::Tree& from, drivers::Tree& to, const CopyPart& part);
 
  private:
   struct Level;
   class Pass;
-  [[nodiscard]] OpContext op() const;       // towards the source
-  [[nodiscard]] OpContext writing() const;  // towards the target
-  Clock& clock_;
-  std::stop_token stop_;
+  CopyCalls calls_;
   CopyProgress& progress_;
-  std::function<MonoTime()> may_write_until_;
   bool no_links_ = false;  // the target's server makes no second names: learned in one pass, known in the next
 };
 
-}  // namespace homeport::cli
+// An entry of `dir` and everything below it. Links are removed, never followed. Returns how many were.
+[[nodiscard]] Result<std::uint64_t> remove_all(const std::function<OpContext()>& op, drivers::Tree& tree,
+                                               const drivers::Node& dir, const drivers::Entry& entry);
+
+}  // namespace homeport::trees

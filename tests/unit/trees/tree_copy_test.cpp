@@ -1,9 +1,9 @@
 // The same afterwards, whatever happens between.
-#include "cli/tree_copy.h"
+#include "provisioner/trees/tree_copy.h"
 
-#include "tests/unit/cli/tree_copy_fixture.h"
+#include "tests/unit/trees/tree_copy_fixture.h"
 
-namespace homeport::cli {
+namespace homeport::trees {
 namespace {
 
 TEST_F(TreeCopyTest, IsTheSameAfterwardsAndTheSecondPassFindsNothing) {
@@ -198,4 +198,4 @@ TEST_F(TreeCopyTest, AFileThatBecameAPipeDoesNotHang) {
 }
 
 }  // namespace
-}  // namespace homeport::cli
+}  // namespace homeport::trees

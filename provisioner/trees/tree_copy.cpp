@@ -1,4 +1,4 @@
-#include "cli/tree_copy.h"
+#include "provisioner/trees/tree_copy.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 
 #include "provisioner/base/digest.h"
 
-namespace homeport::cli {
+namespace homeport::trees {
 namespace {
 
 using drivers::AttributeChange;
@@ -98,26 +98,49 @@ struct TreeCopy::Level {
   std::size_t next = 0;
 };
 
-OpContext TreeCopy::op() const {
-  return {.request_id = "copy", .deadline = clock_.mono() + kLongestCall, .stop = stop_};
+TreeCopy::TreeCopy(Clock& clock, std::stop_token stop, CopyProgress& progress,
+                   std::function<MonoTime()> may_write_until)
+    : progress_(progress) {
+  calls_.reading = [&clock, stop] {
+    return OpContext{.request_id = "copy", .deadline = clock.mono() + kLongestCall, .stop = stop};
+  };
+  calls_.writing = [reading = calls_.reading, until = std::move(may_write_until)] {
+    auto out = reading();
+    out.deadline = std::min(out.deadline, until());
+    return out;
+  };
+  calls_.each_piece = [stop]() -> Result<void> {
+    if (stop.stop_requested()) return Error{.code = Errc::cancelled, .message = "the copy was stopped"};
+    return {};
+  };
 }
 
-OpContext TreeCopy::writing() const {
-  auto out = op();
-  out.deadline = std::min(out.deadline, may_write_until_());
-  return out;
+Result<std::uint64_t> remove_all(const std::function<OpContext()>& op, Tree& tree, const Node& dir,
+                                 const Entry& entry) {
+  std::uint64_t removed = 1;
+  const bool is_directory = entry.attributes.type == EntryType::directory;
+  if (is_directory) {
+    HOMEPORT_TRY(const auto below, list_all(op, tree, entry.node, false));
+    for (const auto& one : below.entries) {
+      HOMEPORT_TRY(const auto more, remove_all(op, tree, entry.node, one));
+      removed += more;
+    }
+  }
+  const std::array<Tree::Removal, 1> one{{{.directory = dir, .name = entry.name, .is_directory = is_directory}}};
+  HOMEPORT_CHECK(std::move(tree.remove(op(), one).front()));
+  return removed;
 }
 
 class TreeCopy::Pass {
  public:
   // `to` null: only counts.
-  Pass(TreeCopy& copy, Tree& from, Tree* to) : copy_(copy), from_(from), to_(to), piece_(to == nullptr ? 0 : kPiece) {}
+  Pass(TreeCopy& copy, Tree& from, Tree* to, const CopyPart& part)
+      : copy_(copy), from_(from), to_(to), part_(part), piece_(to == nullptr ? 0 : kPiece) {}
 
   Result<CopyReport> run() {
-    const auto root = from_.root();
-    HOMEPORT_CHECK(enter({.path = {}, .from = root, .to = to_ == nullptr ? Node{} : to_->root().node}));
+    HOMEPORT_CHECK(begin());
     while (!levels_.empty()) {
-      if (copy_.stop_.stop_requested()) return Error{.code = Errc::cancelled, .message = "the copy was stopped"};
+      HOMEPORT_CHECK(copy_.calls_.each_piece());
       if (levels_.back().next < levels_.back().entries.size()) {
         auto& level = levels_.back();
         HOMEPORT_CHECK(take(level, level.entries[level.next++]));
@@ -129,6 +152,17 @@ class TreeCopy::Pass {
   }
 
  private:
+  Result<void> begin() {
+    if (!part_.only) return enter({.path = {}, .from = from_.root(), .to = to_ == nullptr ? Node{} : to_->root().node});
+    Level level{.path = {}, .from = from_.root(), .to = part_.into, .entries = {*part_.only}};
+    if (to_ != nullptr) {
+      HOMEPORT_TRY(auto there, to_->lookup(copy_.calls_.writing(), level.to, part_.only->name));
+      if (there) level.there.emplace(part_.only->name, *std::move(there));
+    }
+    levels_.push_back(std::move(level));
+    return {};
+  }
+
   // What the source refuses is a fault of that entry; what it cannot do now ends the pass.
   [[nodiscard]] bool noted(const Error& error, const std::string& path) {
     if (!is_of_the_entry(error) || report_.unreadable.size() >= kMostUnreadable) return false;
@@ -141,14 +175,14 @@ class TreeCopy::Pass {
   }
 
   Result<void> enter(Level level) {
-    auto listing = list_all([this] { return copy_.op(); }, from_, level.from.node, true);
+    auto listing = list_all(copy_.calls_.reading, from_, level.from.node, true);
     if (!listing) {
       if (noted(listing.error(), level.path)) return {};
       return std::move(listing).context("read " + printable(level.path, 1100)).error();
     }
     level.entries = std::move(listing->entries);
     if (to_ != nullptr) {
-      HOMEPORT_TRY(auto there, list_all([this] { return copy_.writing(); }, *to_, level.to, false));
+      HOMEPORT_TRY(auto there, list_all(copy_.calls_.writing, *to_, level.to, false));
       for (auto& one : there.entries) {
         auto name = one.name;
         level.there.insert_or_assign(std::move(name), std::move(one));
@@ -159,6 +193,11 @@ class TreeCopy::Pass {
       if (!noted(one.why, path)) return Result<void>(one.why).context("read " + printable(path, 1100));
       level.there.erase(one.name);
     }
+    if (level.path.empty() && !part_.spared_prefix.empty()) {
+      const auto spared = [&](std::string_view name) { return name.starts_with(part_.spared_prefix); };
+      std::erase_if(level.entries, [&](const Entry& one) { return spared(one.name); });
+      std::erase_if(level.there, [&](const auto& one) { return spared(one.first); });
+    }
     levels_.push_back(std::move(level));
     return {};
   }
@@ -168,16 +207,18 @@ class TreeCopy::Pass {
     auto level = std::move(levels_.back());
     levels_.pop_back();
     if (to_ == nullptr) return {};
-    for (const auto& [name, entry] : level.there) HOMEPORT_CHECK(remove(level.to, entry));
+    if (!part_.keep_others) {
+      for (const auto& [name, entry] : level.there) HOMEPORT_CHECK(remove(level.to, entry));
+    }
     if (levels_.empty()) return {};  // the root is as the service made it
     const auto& a = level.from.attributes;
-    HOMEPORT_TRY(const auto now, to_->stat(copy_.writing(), level.to));
+    HOMEPORT_TRY(const auto now, to_->stat(copy_.calls_.writing(), level.to));
     if (now.mode == a.mode && now.uid == a.uid && now.gid == a.gid && now.modified == storable(a.modified)) return {};
     return set(level.to, level.path, {.owner = Owner{a.uid, a.gid}, .mode = a.mode, .modified = storable(a.modified)});
   }
 
   Result<void> set(const Node& node, const std::string& path, const AttributeChange& change) {
-    HOMEPORT_CHECK(to_->set_attributes(copy_.writing(), node, change).context("copy " + printable(path, 1100)));
+    HOMEPORT_CHECK(to_->set_attributes(copy_.calls_.writing(), node, change).context("copy " + printable(path, 1100)));
     return {};
   }
 
@@ -192,7 +233,14 @@ class TreeCopy::Pass {
     if (entry.attributes.type == EntryType::other || elsewhere) {
       report_.left_behind.push_back({path, elsewhere ? "another filesystem is mounted there"
                                                      : "a socket, a pipe or a device: no file that could be copied"});
-      return there && to_ != nullptr ? remove(level.to, *there) : Result<void>{};
+      return there && to_ != nullptr && !part_.keep_others ? remove(level.to, *there) : Result<void>{};
+    }
+    if (there && part_.keep_others &&
+        (there->attributes.type == EntryType::directory) != (entry.attributes.type == EntryType::directory)) {
+      report_.in_the_way.push_back({path, there->attributes.type == EntryType::directory
+                                              ? "a directory stands there now"
+                                              : "what stands there now is no directory"});
+      return {};
     }
     const Node to = level.to;  // entering a directory moves the levels
     switch (entry.attributes.type) {
@@ -236,10 +284,11 @@ class TreeCopy::Pass {
     }
     auto own = there;  // a file of its own that stands under this name
     if (!copy_.no_links_) {
-      if (there) HOMEPORT_CHECK(remove(dir, *there));
-      own.reset();
-      auto linked = to_->link(copy_.writing(), first.to, dir, entry.name);
+      HOMEPORT_CHECK(make_room(dir, there));
+      if (!part_.staging || (own && own->attributes.type == EntryType::directory)) own.reset();
+      auto linked = to_->link(copy_.calls_.writing(), first.to, part_.staging.value_or(dir), made_as(entry));
       if (linked) {
+        HOMEPORT_CHECK(put_in_place(dir, entry));
         ++copy_.progress_.files;
         ++report_.copied;
         return {};
@@ -263,7 +312,7 @@ class TreeCopy::Pass {
       level.to = there->node;
     } else if (to_ != nullptr) {
       if (there) HOMEPORT_CHECK(remove(dir, *there));
-      HOMEPORT_TRY(const auto made, to_->make_directory(copy_.writing(), dir, entry.name, {.mode = 0700}));
+      HOMEPORT_TRY(const auto made, to_->make_directory(copy_.calls_.writing(), dir, entry.name, {.mode = 0700}));
       level.to = made.node;
       ++report_.copied;
     }
@@ -272,31 +321,36 @@ class TreeCopy::Pass {
 
   Result<void> take_link(const Node& dir, const std::string& path, const Entry& entry,
                          const std::optional<Entry>& there) {
-    const auto target = from_.read_link(copy_.op(), entry.node);
+    const auto target = from_.read_link(copy_.calls_.reading(), entry.node);
     if (!target) return noted(target.error(), path) ? Result<void>{} : Result<void>(target.error());
     const Owner owner{entry.attributes.uid, entry.attributes.gid};
     if (there && there->attributes.type == EntryType::symlink &&
         Owner{there->attributes.uid, there->attributes.gid} == owner) {
-      HOMEPORT_TRY(const auto present, to_->read_link(copy_.writing(), there->node));
+      HOMEPORT_TRY(const auto present, to_->read_link(copy_.calls_.writing(), there->node));
       if (present == *target) return {};
     }
-    if (there) HOMEPORT_CHECK(remove(dir, *there));
-    HOMEPORT_CHECK(
-        to_->make_link(copy_.writing(), dir, entry.name, *target, owner).context("copy " + printable(path, 1100)));
+    HOMEPORT_CHECK(make_room(dir, there));
+    HOMEPORT_CHECK(to_->make_link(copy_.calls_.writing(), part_.staging.value_or(dir), made_as(entry), *target, owner)
+                       .context("copy " + printable(path, 1100)));
     ++report_.copied;
-    return {};
+    return put_in_place(dir, entry);
   }
 
   Result<void> take_file(const Node& dir, const std::string& path, const Entry& entry,
                          const std::optional<Entry>& there, First* first) {
     ++copy_.progress_.files;
-    if (there && same_file(entry.attributes, there->attributes)) {
+    bool same = there && same_file(entry.attributes, there->attributes);
+    if (same && part_.unchanged_since && there->attributes.changed > *part_.unchanged_since) {
+      HOMEPORT_TRY(same, same_content(entry, there->node, path));
+    }
+    if (same) {
       copy_.progress_.bytes += entry.attributes.size;
       if (first != nullptr) *first = {.path = path, .to = there->node, .id = there->attributes.id};
       return {};
     }
-    if (there) HOMEPORT_CHECK(remove(dir, *there));
-    HOMEPORT_TRY(const auto made, to_->make_file(copy_.writing(), dir, entry.name, {.mode = 0600}));
+    HOMEPORT_CHECK(make_room(dir, there));
+    HOMEPORT_TRY(const auto made,
+                 to_->make_file(copy_.calls_.writing(), part_.staging.value_or(dir), made_as(entry), {.mode = 0600}));
     ++report_.copied;
     std::vector<Sha256> sums;
     std::uint64_t size = 0;
@@ -309,7 +363,7 @@ class TreeCopy::Pass {
     // By itself: a Linux server takes the set-uid and set-gid bits out of a mode that comes with an owner.
     HOMEPORT_CHECK(set(made.node, path, {.mode = a.mode}));
     HOMEPORT_CHECK(read_back(made.node, path, sums, size));
-    const auto after = from_.stat(copy_.op(), entry.node);
+    const auto after = from_.stat(copy_.calls_.reading(), entry.node);
     if (!after) return noted(after.error(), path) ? Result<void>{} : Result<void>(after.error());
     if (!unchanged(a, *after) || size != a.size) {
       report_.changing.push_back({path, "was written to while it was copied"});
@@ -317,27 +371,66 @@ class TreeCopy::Pass {
     }
     // Last: from now on it counts as whole.
     HOMEPORT_CHECK(set(made.node, path, {.modified = storable(a.modified)}));
-    HOMEPORT_TRY(const auto now, to_->stat(copy_.writing(), made.node));
+    HOMEPORT_TRY(const auto now, to_->stat(copy_.calls_.writing(), made.node));
     if (first != nullptr) *first = {.path = path, .to = made.node, .id = now.id};
-    if (same_file(a, now)) return {};
+    if (same_file(a, now)) return put_in_place(dir, entry);
     return Error{.code = Errc::failed_precondition,
                  .message = "the server did not keep owner, mode, size or time of " + printable(path, 1100),
                  .hint = "the export must let root of this machine give files away (no_root_squash)"};
+  }
+
+  // What a file or link is called while it is made.
+  [[nodiscard]] std::string made_as(const Entry& entry) const { return part_.staging ? "part" : entry.name; }
+  // Made elsewhere, it replaces what stands by its rename; what an earlier try left there goes.
+  Result<void> make_room(const Node& dir, const std::optional<Entry>& there) {
+    if (!part_.staging) return there ? remove(dir, *there) : Result<void>{};
+    if (there && there->attributes.type == EntryType::directory) HOMEPORT_CHECK(remove(dir, *there));
+    const std::array<Tree::Removal, 1> left{{{.directory = *part_.staging, .name = "part"}}};
+    return std::move(to_->remove(copy_.calls_.writing(), left).front());
+  }
+  Result<void> put_in_place(const Node& dir, const Entry& entry) {
+    if (!part_.staging) return {};
+    return to_->rename(copy_.calls_.writing(), *part_.staging, "part", dir, entry.name);
+  }
+
+  Result<bool> same_content(const Entry& entry, const Node& there, const std::string& path) {
+    std::vector<std::byte> other(kPiece);
+    for (std::uint64_t at = 0; at < entry.attributes.size;) {
+      HOMEPORT_CHECK(copy_.calls_.each_piece());
+      const auto got = from_.read(copy_.calls_.reading(), entry.node, at, piece_);
+      if (!got) {
+        if (noted(got.error(), path)) return true;
+        return got.error();
+      }
+      if (*got == 0) return false;
+      std::size_t have = 0;
+      while (have < *got) {
+        HOMEPORT_TRY(const auto more,
+                     to_->read(copy_.calls_.writing(), there, at + have, std::span(other).subspan(have, *got - have)));
+        if (more == 0) return false;
+        have += more;
+      }
+      if (!std::equal(other.begin(), other.begin() + static_cast<std::ptrdiff_t>(*got), piece_.begin())) return false;
+      at += *got;
+    }
+    return true;
   }
 
   // Content only; blocks of zeros are left out, since the size is set afterwards.
   Result<void> send(const Entry& entry, const Node& to, std::vector<Sha256>& sums, std::uint64_t& size) {
     ends_.clear();
     for (;;) {
+      from_failed_ = false;
+      HOMEPORT_CHECK(copy_.calls_.each_piece());
       from_failed_ = true;
-      HOMEPORT_TRY(const auto got, from_.read(copy_.op(), entry.node, size, piece_));
+      HOMEPORT_TRY(const auto got, from_.read(copy_.calls_.reading(), entry.node, size, piece_));
       from_failed_ = false;
       if (got == 0) return {};
       const auto data = std::span<const std::byte>(piece_).first(got);
       sums.push_back(sha256(text_of(data)));
       for (std::size_t at = 0; at < got;) {
         const auto run = run_at(data, at);
-        if (run > 0) HOMEPORT_CHECK(to_->write(copy_.writing(), to, size + at, data.subspan(at, run)));
+        if (run > 0) HOMEPORT_CHECK(to_->write(copy_.calls_.writing(), to, size + at, data.subspan(at, run)));
         at += std::max(run, std::min(kBlock, got - at));
       }
       size += got;
@@ -365,15 +458,16 @@ class TreeCopy::Pass {
     for (std::size_t i = 0; i < sums.size(); ++i) {
       const auto wanted = std::span(piece_).first(static_cast<std::size_t>(ends[i] - from));
       std::size_t got = 0;
+      HOMEPORT_CHECK(copy_.calls_.each_piece());
       while (got < wanted.size()) {
-        HOMEPORT_TRY(const auto n, to_->read(copy_.writing(), file, from + got, wanted.subspan(got)));
+        HOMEPORT_TRY(const auto n, to_->read(copy_.calls_.writing(), file, from + got, wanted.subspan(got)));
         if (n == 0) break;
         got += n;
       }
       if (got != wanted.size() || sha256(text_of(wanted)) != sums[i]) return differs(path);
       from = ends[i];
     }
-    HOMEPORT_TRY(const auto more, to_->read(copy_.writing(), file, size, std::span(piece_).first(1)));
+    HOMEPORT_TRY(const auto more, to_->read(copy_.calls_.writing(), file, size, std::span(piece_).first(1)));
     return more == 0 ? Result<void>{} : differs(path);
   }
   static Error differs(const std::string& path) {
@@ -382,22 +476,16 @@ class TreeCopy::Pass {
                  .hint = "look at the health of the target's disk and at its log, then give the command again"};
   }
 
-  // An entry of the target and everything below it. Links are removed, never followed.
   Result<void> remove(const Node& dir, const Entry& entry) {
-    const bool is_directory = entry.attributes.type == EntryType::directory;
-    if (is_directory) {
-      HOMEPORT_TRY(const auto below, list_all([this] { return copy_.writing(); }, *to_, entry.node, false));
-      for (const auto& one : below.entries) HOMEPORT_CHECK(remove(entry.node, one));
-    }
-    const std::array<Tree::Removal, 1> one{{{.directory = dir, .name = entry.name, .is_directory = is_directory}}};
-    HOMEPORT_CHECK(std::move(to_->remove(copy_.writing(), one).front()));
-    ++report_.removed;
+    HOMEPORT_TRY(const auto removed, remove_all(copy_.calls_.writing, *to_, dir, entry));
+    report_.removed += removed;
     return {};
   }
 
   TreeCopy& copy_;
   Tree& from_;
   Tree* to_;
+  const CopyPart& part_;
   std::vector<std::byte> piece_;
   std::vector<std::uint64_t> ends_{};  // of the pieces of the file that is being sent
   bool from_failed_ = false;           // whose error send() gave
@@ -407,11 +495,19 @@ class TreeCopy::Pass {
 };
 
 Result<CopyReport> TreeCopy::count(Tree& from) {
-  return Pass(*this, from, nullptr).run();
+  return Pass(*this, from, nullptr, {}).run();
+}
+
+Result<CopyReport> TreeCopy::count(Tree& from, const CopyPart& part) {
+  return Pass(*this, from, nullptr, part).run();
 }
 
 Result<CopyReport> TreeCopy::pass(Tree& from, Tree& to) {
-  return Pass(*this, from, &to).run();
+  return Pass(*this, from, &to, {}).run();
 }
 
-}  // namespace homeport::cli
+Result<CopyReport> TreeCopy::pass(Tree& from, Tree& to, const CopyPart& part) {
+  return Pass(*this, from, &to, part).run();
+}
+
+}  // namespace homeport::trees

@@ -12,12 +12,12 @@
 #include <functional>
 #include <map>
 
-#include "cli/tree_copy.h"
 #include "drivers/local/local_tree.h"
 #include "drivers/memory/memory_driver.h"
+#include "provisioner/trees/tree_copy.h"
 #include "tests/unit/drivers/driver_fixtures.h"
 
-namespace homeport::cli {
+namespace homeport::trees {
 
 // NOLINTBEGIN(google-global-names-in-headers): the tests' own header
 using namespace drivers;
@@ -92,6 +92,7 @@ class WatchedTree final : public Tree {
   }
   Result<void> rename(const OpContext& op, const Node& from_dir, std::string_view from, const Node& to_dir,
                       std::string_view to) override {
+    HOMEPORT_CHECK(before_change());
     return inner_.rename(op, from_dir, from, to_dir, to);
   }
   std::vector<Result<void>> remove(const OpContext& op, std::span<const Removal> removals) override {
@@ -217,4 +218,4 @@ inline Error input_output(const std::string& what) {
                .upstream = Upstream{.system = "local", .status = 5}};
 }
 
-}  // namespace homeport::cli
+}  // namespace homeport::trees

@@ -1,7 +1,7 @@
 // Copies from what cannot all be read, from listings that begin again, and of files with several names.
-#include "tests/unit/cli/tree_copy_fixture.h"
+#include "tests/unit/trees/tree_copy_fixture.h"
 
-namespace homeport::cli {
+namespace homeport::trees {
 namespace {
 
 // --- what cannot be looked at ----------------------------------------------------------------------------------------
@@ -243,4 +243,4 @@ TEST_F(HardLinkTest, NoNameOfAFileThatIsNotWholeIsMade) {
 }
 
 }  // namespace
-}  // namespace homeport::cli
+}  // namespace homeport::trees
