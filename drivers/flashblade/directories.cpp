@@ -1,9 +1,11 @@
 #include "drivers/flashblade/directories.h"
 
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <span>
 
 #include "drivers/flashblade/export_rules.h"
+#include "drivers/flashblade/paging.h"
 #include "drivers/flashblade/spaces.h"
 #include "drivers/nfs/nfs_driver_factory.h"
 
@@ -297,6 +299,35 @@ Result<MountSource> Directories::mount_source(const OpContext& op, const ObjectR
   if (nfs_source.path.starts_with(data + "/")) nfs_source.path.erase(0, data.size());
   nfs_source.path = backend_.config().client.path_prefix + nfs_source.path;
   return source;
+}
+
+Result<std::optional<Cursor>> Directories::list_snapshots(const OpContext& op, const ObjectRef& ref,
+                                                          const std::optional<Cursor>& from,
+                                                          std::vector<Snapshot>& page) {
+  HOMEPORT_TRY(auto* driver, nfs(op));
+  std::vector<Snapshot> shown;
+  HOMEPORT_TRY(auto next, drivers::find<Snapshots>(*driver)->list_snapshots(op, ref, from, shown));
+  std::optional<FileSystem> fs;
+  if (!ref.imported && !shown.empty()) {
+    HOMEPORT_TRY(const auto pool, backend_.pool(ref.layout, ref.pool));
+    HOMEPORT_TRY(fs, backend_.api().file_system(op, pool->file_system));
+  }
+  // The array knows when each was taken, which its name may not tell.
+  std::optional<std::string> token;
+  do {
+    if (!fs) break;
+    HOMEPORT_TRY(auto known, backend_.api().snapshots(op, *fs, token, kPage));
+    for (auto& one : shown) {
+      for (const auto& item : known.items) {
+        if (one.name != item.suffix && one.name != fs->name + "." + item.suffix) continue;
+        one.id = item.id;
+        one.taken_at = item.created.value_or(one.taken_at);
+      }
+    }
+    token = std::move(known.next);
+  } while (token);
+  std::move(shown.begin(), shown.end(), std::back_inserter(page));
+  return next;
 }
 
 Result<PurgeStep> Directories::purge(const OpContext& op, const ObjectRef& ref, const std::optional<Cursor>& from) {

@@ -25,6 +25,9 @@ class Directories {
   Result<Object> create(const OpContext& op, const CreateSpec& spec);
   Result<Object> update(const OpContext& op, const ObjectRef& ref, const Change& change);
   Result<MountSource> mount_source(const OpContext& op, const ObjectRef& ref, const MountView& view);
+  // The file system's snapshots that hold the space; none of them is its own.
+  Result<std::optional<Cursor>> list_snapshots(const OpContext& op, const ObjectRef& ref,
+                                               const std::optional<Cursor>& from, std::vector<Snapshot>& page);
   Result<PurgeStep> purge(const OpContext& op, const ObjectRef& ref, const std::optional<Cursor>& from);
 
  private:

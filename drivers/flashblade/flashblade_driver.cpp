@@ -144,12 +144,18 @@ Result<Snapshot> FlashbladeDriver::take_snapshot(const OpContext& op, const Obje
 Result<std::optional<Cursor>> FlashbladeDriver::list_snapshots(const OpContext& op, const ObjectRef& ref,
                                                                std::optional<Cursor> from,
                                                                std::vector<Snapshot>& page) {
-  HOMEPORT_CHECK(own_file_system(ref));
+  if (is_directory(ref)) return directories_.list_snapshots(op, ref, from, page);
   return list_space_snapshots(op, backend_, ref, from, page);
 }
 Result<void> FlashbladeDriver::delete_snapshot(const OpContext& op, const ObjectRef& ref, const Snapshot& snapshot) {
   HOMEPORT_CHECK(own_file_system(ref));
   return delete_space_snapshot(op, backend_, ref, snapshot);
+}
+Result<OpenedSnapshots> FlashbladeDriver::open_snapshots(const OpContext& op, const ObjectRef& ref,
+                                                         std::span<const std::string> names) {
+  if (!is_directory(ref)) return open_space_snapshots(op, backend_, ref, names);
+  HOMEPORT_TRY(auto* nfs, directories_.nfs(op));
+  return drivers::find<SnapshotTrees>(*nfs)->open_snapshots(op, ref, names);
 }
 Result<Object> FlashbladeDriver::clone(const OpContext& op, const ObjectRef& source,
                                        const std::optional<std::string>& snapshot, const CreateSpec& target) {

@@ -2,6 +2,7 @@
 // it puts where.
 #pragma once
 
+#include "drivers/core/snapshot_trees.h"
 #include "drivers/flashblade/directories.h"
 
 namespace homeport::drivers::flashblade {
@@ -9,6 +10,7 @@ namespace homeport::drivers::flashblade {
 class FlashbladeDriver final : public StorageDriver,
                                public TreeAccess,
                                public Snapshots,
+                               public SnapshotTrees,
                                public Cloner,
                                public ExportDiscovery,
                                public ArrayRestore {
@@ -41,6 +43,8 @@ class FlashbladeDriver final : public StorageDriver,
   Result<std::optional<Cursor>> list_snapshots(const OpContext& op, const ObjectRef& ref, std::optional<Cursor> from,
                                                std::vector<Snapshot>& page) override;
   Result<void> delete_snapshot(const OpContext& op, const ObjectRef& ref, const Snapshot& snapshot) override;
+  Result<OpenedSnapshots> open_snapshots(const OpContext& op, const ObjectRef& ref,
+                                         std::span<const std::string> names) override;
   Result<Object> clone(const OpContext& op, const ObjectRef& source, const std::optional<std::string>& snapshot,
                        const CreateSpec& target) override;
   Result<Object> overwrite_from_snapshot(const OpContext& op, const ObjectRef& ref, const Snapshot& snapshot) override;

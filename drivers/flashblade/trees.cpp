@@ -11,7 +11,7 @@ enum class Writes { allowed, refused };
 
 // A directory of a mounted file system as a root of its own. Every directory of an array has .snapshot in it, usually
 // hidden: it is no content of the space, and whoever copies or removes a tree must not meet it.
-class ArrayTree final : public Tree {
+class ArrayTree final : public Tree, public ManyLookups {
  public:
   ArrayTree(std::unique_ptr<Tree> whole, Entry root, std::string path, Writes writes)
       : whole_(std::move(whole)), root_(std::move(root)), path_(std::move(path)), writes_(writes) {
@@ -19,7 +19,16 @@ class ArrayTree final : public Tree {
   }
   [[nodiscard]] Entry root() const override { return root_; }
   Result<std::optional<Entry>> lookup(const OpContext& op, const Node& dir, std::string_view name) override {
+    if (name == kSnapshots) return std::optional<Entry>{};
     return whole_->lookup(op, dir, name);
+  }
+  std::vector<Result<std::optional<Entry>>> lookup_all(const OpContext& op,
+                                                       std::span<const ManyLookups::Request> requests) override {
+    auto found = drivers::lookup_all(op, *whole_, requests);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      if (requests[i].name == kSnapshots) found[i] = std::optional<Entry>{};
+    }
+    return found;
   }
   Result<EntryAttributes> stat(const OpContext& op, const Node& node) override { return whole_->stat(op, node); }
   std::vector<Result<ListPage>> list(const OpContext& op, std::span<const ListRequest> requests) override {
@@ -89,22 +98,24 @@ Error not_there(const std::string& path) {
   return Error{.code = Errc::not_found, .message = "there is no directory " + path + " on the array"};
 }
 
+Result<Entry> snapshots_of(const OpContext& op, Tree& tree, const FileSystem& fs) {
+  HOMEPORT_TRY(auto dir, tree.lookup(op, tree.root().node, kSnapshots));
+  if (dir) return *std::move(dir);
+  auto error = not_there(Backend::path_of(fs.name) + "/" + kSnapshots);
+  error.hint = "snapshot_directory_enabled of the file system must be on";
+  return error;
+}
+
 // The snapshot's directory in a mounted file system.
 Result<Entry> find_snapshot(const OpContext& op, Tree& tree, const FileSystem& fs, const std::string& suffix) {
-  const std::string path = Backend::path_of(fs.name) + "/" + kSnapshots;
-  HOMEPORT_TRY(const auto dir, tree.lookup(op, tree.root().node, kSnapshots));
-  if (!dir) {
-    auto error = not_there(path);
-    error.hint = "snapshot_directory_enabled of the file system must be on";
-    return error;
-  }
+  HOMEPORT_TRY(const auto dir, snapshots_of(op, tree, fs));
   for (const auto& name : {suffix, fs.name + "." + suffix}) {
-    HOMEPORT_TRY(auto found, tree.lookup(op, dir->node, name));
+    HOMEPORT_TRY(auto found, tree.lookup(op, dir.node, name));
     if (!found) continue;
     found->name = name;
     return *std::move(found);
   }
-  ListRequest request{.directory = dir->node};
+  ListRequest request{.directory = dir.node};
   do {
     auto pages = tree.list(op, std::span(&request, 1));
     if (!pages.front()) return std::move(pages.front()).error();
@@ -113,7 +124,7 @@ Result<Entry> find_snapshot(const OpContext& op, Tree& tree, const FileSystem& f
     }
     request.from = pages.front()->next;
   } while (request.from);
-  return not_there(path + "/" + printable(suffix, 80));
+  return not_there(Backend::path_of(fs.name) + "/" + kSnapshots + "/" + printable(suffix, 80));
 }
 
 Result<FileSystem> exported(const OpContext& op, Backend& backend, const ObjectRef& ref) {
@@ -143,6 +154,36 @@ Result<std::unique_ptr<Tree>> open_space_tree(const OpContext& op, Backend& back
   HOMEPORT_TRY(auto root, find_snapshot(op, *tree, fs, *view.snapshot));
   return std::unique_ptr<Tree>(
       std::make_unique<ArrayTree>(std::move(tree), std::move(root), ref.name + "@" + *view.snapshot, Writes::refused));
+}
+
+Result<OpenedSnapshots> open_space_snapshots(const OpContext& op, Backend& backend, const ObjectRef& ref,
+                                             std::span<const std::string> names) {
+  HOMEPORT_TRY(const auto fs, exported(op, backend, ref));
+  HOMEPORT_TRY(auto tree, backend.mount(op, fs, false));
+  HOMEPORT_TRY(const auto dir, snapshots_of(op, *tree, fs));
+  OpenedSnapshots out{.tree = nullptr, .roots = std::vector<std::optional<Entry>>(names.size())};
+  for (const auto& before : {std::string(), fs.name + "."}) {
+    std::vector<std::size_t> missing;
+    std::vector<ManyLookups::Request> asked;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (out.roots[i]) continue;
+      missing.push_back(i);
+      asked.push_back({.directory = dir.node, .name = before + names[i]});
+    }
+    auto found = drivers::lookup_all(op, *tree, asked);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      if (!found[i]) return std::move(found[i]).error();
+      out.roots[missing[i]] = *std::move(found[i]);
+    }
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (out.roots[i]) continue;
+    auto named = find_snapshot(op, *tree, fs, names[i]);
+    if (named) out.roots[i] = std::move(named).value();
+    if (!named && named.error().code != Errc::not_found) return std::move(named).error();
+  }
+  out.tree = std::make_unique<ArrayTree>(std::move(tree), dir, ref.name + "@", Writes::refused);
+  return out;
 }
 
 Result<std::string> snapshot_directory(const OpContext& op, Backend& backend, const FileSystem& fs,

@@ -6,6 +6,7 @@
 #include "drivers/nfs/directories.h"
 #include "drivers/nfs/imports.h"
 #include "drivers/nfs/nfs_driver_factory.h"
+#include "drivers/nfs/nfs_snapshots.h"
 #include "drivers/nfs/nfs_tree.h"
 #include "drivers/nfs/nfs_xdr.h"
 #include "drivers/nfs/probe.h"
@@ -19,10 +20,12 @@ namespace homeport::drivers {
 namespace nfs {
 namespace {
 
-Error no_snapshots() {
+Error cannot_snapshot(const char* what) {
   return Error{.code = Errc::unsupported,
-               .message = "this driver serves no snapshots",
-               .hint = "the server's own snapshots, where it makes any, are reached on the server"};
+               .message = std::string("over NFS a snapshot cannot be ") + what,
+               .hint =
+                   "let the server take its own; those that an export shows as .snapshot or .zfs/snapshot are listed "
+                   "and can be restored from"};
 }
 
 Result<Pool> measure(const OpContext& op, Backend& backend, Site& site) {
@@ -99,7 +102,7 @@ Result<void> NfsDriver::set_access(const OpContext& /*op*/, const ObjectRef& /*r
 }
 
 Result<MountSource> NfsDriver::mount_source(const OpContext& /*op*/, const ObjectRef& ref, const MountView& view) {
-  if (view.snapshot) return no_snapshots();
+  if (view.snapshot) return cannot_snapshot("handed out");
   const auto& client = backend_.config().client;
   const std::string version = view.nfs_version.empty() ? client.version : view.nfs_version;
   if (std::ranges::find(kNfsVersions, version) == kNfsVersions.end()) {
@@ -120,7 +123,7 @@ Result<MountSource> NfsDriver::mount_source(const OpContext& /*op*/, const Objec
 }
 
 Result<std::unique_ptr<Tree>> NfsDriver::open_tree(const OpContext& op, const ObjectRef& ref, const MountView& view) {
-  if (view.snapshot) return no_snapshots();
+  if (view.snapshot) return open_snapshot_tree(op, backend_, ref, *view.snapshot);
   return open_object_tree(op, backend_, ref);
 }
 Result<std::unique_ptr<Tree>> NfsDriver::open_path(const OpContext& op, const AbsolutePath& path) {
@@ -142,6 +145,28 @@ Result<std::vector<Export>> NfsDriver::exports(const OpContext& op) {
 }
 Result<ExportDiscovery::Inspection> NfsDriver::inspect(const OpContext& op, const AbsolutePath& path) {
   return inspect_path(op, backend_, path);
+}
+
+Result<Snapshot> NfsDriver::take_snapshot(const OpContext& /*op*/, const ObjectRef& /*ref*/,
+                                          const std::string& /*name*/) {
+  return cannot_snapshot("taken");
+}
+Result<void> NfsDriver::delete_snapshot(const OpContext& /*op*/, const ObjectRef& /*ref*/,
+                                        const Snapshot& /*snapshot*/) {
+  return cannot_snapshot("deleted");
+}
+Result<std::optional<Cursor>> NfsDriver::list_snapshots(const OpContext& op, const ObjectRef& ref,
+                                                        std::optional<Cursor> from, std::vector<Snapshot>& page) {
+  if (from) {
+    return Error{.code = Errc::invalid_argument,
+                 .message = "cursor '" + printable(*from, 40) + "' is not one of snapshots: they come on one page"};
+  }
+  HOMEPORT_CHECK(list_server_snapshots(op, backend_, ref, page));
+  return std::optional<Cursor>{};
+}
+Result<OpenedSnapshots> NfsDriver::open_snapshots(const OpContext& op, const ObjectRef& ref,
+                                                  std::span<const std::string> names) {
+  return open_server_snapshots(op, backend_, ref, names);
 }
 
 }  // namespace nfs

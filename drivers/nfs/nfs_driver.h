@@ -1,11 +1,16 @@
 // Any server that speaks NFSv3 as a backend: spaces are directories of a pool. See README.md for what it puts where.
 #pragma once
 
+#include "drivers/core/snapshot_trees.h"
 #include "drivers/nfs/backend.h"
 
 namespace homeport::drivers::nfs {
 
-class NfsDriver final : public StorageDriver, public TreeAccess, public ExportDiscovery {
+class NfsDriver final : public StorageDriver,
+                        public TreeAccess,
+                        public ExportDiscovery,
+                        public Snapshots,
+                        public SnapshotTrees {
  public:
   NfsDriver(std::string backend, NfsConfig config, const DriverEnvironment& env)
       : backend_(std::move(backend), std::move(config), env) {}
@@ -30,6 +35,14 @@ class NfsDriver final : public StorageDriver, public TreeAccess, public ExportDi
 
   Result<std::vector<Export>> exports(const OpContext& op) override;
   Result<Inspection> inspect(const OpContext& op, const AbsolutePath& path) override;
+
+  // The server's own, where an export shows them: looked at, never taken nor deleted.
+  Result<Snapshot> take_snapshot(const OpContext& op, const ObjectRef& ref, const std::string& name) override;
+  Result<std::optional<Cursor>> list_snapshots(const OpContext& op, const ObjectRef& ref, std::optional<Cursor> from,
+                                               std::vector<Snapshot>& page) override;
+  Result<void> delete_snapshot(const OpContext& op, const ObjectRef& ref, const Snapshot& snapshot) override;
+  Result<OpenedSnapshots> open_snapshots(const OpContext& op, const ObjectRef& ref,
+                                         std::span<const std::string> names) override;
 
  private:
   Backend backend_;

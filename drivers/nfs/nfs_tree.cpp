@@ -32,6 +32,20 @@ Result<std::optional<Entry>> NfsTree::lookup(const OpContext& op, const Node& di
   return session->lookup(op, dir, std::string(name));
 }
 
+std::vector<Result<std::optional<Entry>>> NfsTree::lookup_all(const OpContext& op,
+                                                              std::span<const ManyLookups::Request> requests) {
+  std::vector<NameRequest> asked;
+  asked.reserve(requests.size());
+  for (const auto& one : requests) {
+    if (auto good = check_component(one.name); !good)
+      return all_failed<std::optional<Entry>>(requests.size(), good.error());
+    asked.push_back({.dir = one.directory, .name = one.name});
+  }
+  auto session = site_.sessions.lease(op);
+  if (!session) return all_failed<std::optional<Entry>>(requests.size(), session.error());
+  return (*session)->lookup(op, asked);
+}
+
 Result<EntryAttributes> NfsTree::stat(const OpContext& op, const Node& node) {
   HOMEPORT_TRY(auto session, site_.sessions.lease(op));
   return session->attributes(op, node);

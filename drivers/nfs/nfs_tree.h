@@ -2,13 +2,14 @@
 // connection and outlives the loss of one; its calls may come from any thread.
 #pragma once
 
+#include "drivers/core/snapshot_trees.h"
 #include "drivers/nfs/backend.h"
 
 namespace homeport::drivers::nfs {
 
 enum class TreeMode { read_only, read_write };
 
-class NfsTree : public Tree {
+class NfsTree : public Tree, public ManyLookups {
  public:
   // `root` is a directory on `site`; `path` is what people call it.
   NfsTree(Backend& backend, Site& site, Entry root, std::string path, TreeMode mode)
@@ -18,6 +19,8 @@ class NfsTree : public Tree {
 
   [[nodiscard]] Entry root() const override { return root_; }
   Result<std::optional<Entry>> lookup(const OpContext& op, const Node& dir, std::string_view name) override;
+  std::vector<Result<std::optional<Entry>>> lookup_all(const OpContext& op,
+                                                       std::span<const ManyLookups::Request> requests) override;
   Result<EntryAttributes> stat(const OpContext& op, const Node& node) override;
   std::vector<Result<ListPage>> list(const OpContext& op, std::span<const ListRequest> requests) override;
   Result<std::size_t> read(const OpContext& op, const Node& file, std::uint64_t offset,
