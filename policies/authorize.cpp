@@ -39,7 +39,7 @@ constexpr std::array<ActionRow, 12> kActions{{
     {Action::issue_spec, "issue_spec", "ask for a mount spec", true, false, true, true},
     {Action::release_spec, "release_spec", "end a session", true, false, true, false},
     {Action::ensure_home, "ensure_home", "make a home", true, false, false, false},
-    {Action::keep_snapshots, "keep_snapshots", "take, hold and delete snapshots", true, false, false, true},
+    {Action::keep_snapshots, "keep_snapshots", "take, hold, delete, look into and restore from snapshots", true, false, false, true},
     {Action::manage_spaces, "manage_spaces", "change spaces", true, false, false, false},
     {Action::destroy_spaces, "destroy_spaces", "purge spaces", false, false, false, false},
     {Action::manage_service, "manage_service", "change backends, classes and rules", false, false, false, false},

@@ -7,6 +7,7 @@
 #include "provisioner/core/home_place.h"
 #include "provisioner/core/operations.h"
 #include "provisioner/core/snapshot_steps.h"
+#include "provisioner/core/restore_steps.h"
 #include "provisioner/core/space_work.h"
 #include "provisioner/render/quoting.h"
 
@@ -319,7 +320,7 @@ Result<std::string> inspect_step(StepContext& c) {
 }  // namespace
 
 const OperationKind& operation_kind(std::string_view name) {
-  static const std::array<OperationKind, 12> kinds{{
+  static const std::array<OperationKind, 13> kinds{{
       {.name = "home.ensure",
        .steps = {{"create", create_step}, {"volume", volume_step, true}, {"claim", claim_step, true}},
        .success = SpaceState::ready},
@@ -371,6 +372,11 @@ const OperationKind& operation_kind(std::string_view name) {
       {.name = "space.overwrite",
        .steps = {{"overwrite", overwrite_space_step}},
        .success = SpaceState::ready,
+       .restored = SpaceState::ready},
+      // Copying is out of sight, or whole file by whole file: refused, it leaves nothing that somebody must look after.
+      {.name = "space.restore",
+       .steps = {{"copy", copy_back_step, false, true}, {"place", place_back_step}},
+       .success = std::nullopt,
        .restored = SpaceState::ready},
   }};
   for (const auto& kind : kinds) {

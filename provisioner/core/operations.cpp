@@ -7,6 +7,7 @@
 
 #include "provisioner/base/fault_point.h"
 #include "provisioner/base/log.h"
+#include "provisioner/core/long_step.h"
 #include "provisioner/core/operation_rows.h"
 #include "provisioner/core/space_work.h"
 
@@ -39,10 +40,6 @@ std::chrono::milliseconds delay_after(std::uint32_t attempts, const Error& error
   for (std::uint32_t i = 1; i < attempts && delay < kLongestDelay; ++i) delay *= 2;
   delay = std::min(delay, kLongestDelay);
   return error.retry_after ? std::max(delay, *error.retry_after) : delay;
-}
-
-store::FailureRecord failure_of(const Error& error) {
-  return {.code = std::string(errc_name(error.code)), .message = error.sentence(), .hint = error.hint};
 }
 
 }  // namespace
@@ -247,16 +244,21 @@ Result<void> Operations::run_step(OperationRecord& op, SpaceRecord& space, std::
                             .stop = stop,
                             .operation_id = op.id,
                             .calls = &calls};
-    StepContext step_context{.op = context,
-                             .clock = clock_,
-                             .backend = backend,
-                             .driver = backend.driver(),
-                             .backend_mode = backend.spec().mode,
-                             .catalog = catalog_,
-                             .cluster = cluster_,
-                             .operation = op,
-                             .space = space,
-                             .assign = assign_};
+    LongStep step_context{{.op = context,
+                           .clock = clock_,
+                           .backend = backend,
+                           .driver = backend.driver(),
+                           .backend_mode = backend.spec().mode,
+                           .catalog = catalog_,
+                           .cluster = cluster_,
+                           .operation = op,
+                           .space = space,
+                           .assign = assign_},
+                          [this] { return clock_.mono() + call_time(); },
+                          [this, &op](std::string_view what) -> Result<void> {
+                            op.updated_at = clock_.now();
+                            return store_.write(what, [&](store::WriteTransaction& tx) { return put_own(tx, op); });
+                          }};
     fault_point(point + ".before");
     auto seen = step.run(step_context);
     fault_point(point + ".after");
@@ -268,8 +270,7 @@ Result<void> Operations::run_step(OperationRecord& op, SpaceRecord& space, std::
     if (!step_context.again) return write_step(op, space, index, *seen, step_context.also_write);
     if (stop.stop_requested()) return Error{.code = Errc::cancelled, .message = "the service is stopping"};
     // A piece is done: its progress is kept, so that a restart does not begin anew.
-    op.updated_at = clock_.now();
-    HOMEPORT_CHECK(store_.write("progress", [&](store::WriteTransaction& tx) { return put_own(tx, op); }));
+    HOMEPORT_CHECK(step_context.keep("progress"));
   }
 }
 

@@ -243,6 +243,16 @@ void Snapshots::preview_take(const Caller& caller, const std::string& key, std::
 
 // --- What there is ---------------------------------------------------------------------------------------------------
 
+namespace {
+
+// To look at them, it is enough that the backend shows some: it may take none itself.
+Result<drivers::Snapshots*> shown_snapshots_of(Backend& backend, const SpaceRecord& space) {
+  if (auto* power = drivers::find<drivers::Snapshots>(backend.driver())) return power;
+  return snapshots_of(backend, space);
+}
+
+}  // namespace
+
 SnapshotInfo Snapshots::info_of(const SpaceRecord& space, const SnapshotRecord& record) const {
   SnapshotInfo info{.space = space.key, .name = record.name, .key = record.key};
   // What somebody wrote about their own space is not shown to others who share the pool.
@@ -279,7 +289,7 @@ Result<std::vector<SnapshotRecord>> Snapshots::records_of(const SpaceRecord& spa
 
 Result<std::vector<SnapshotInfo>> Snapshots::merged(const OpContext& op, Backend& backend,
                                                     const SpaceRecord& space) const {
-  HOMEPORT_TRY(auto* power, snapshots_of(backend, space));
+  HOMEPORT_TRY(auto* power, shown_snapshots_of(backend, space));
   HOMEPORT_TRY(const auto ref, object_ref(space));
   // Looked at before and after the backend: what was taken or deleted meanwhile is neither unknown nor vanished.
   HOMEPORT_TRY(const auto before, records_of(space));
@@ -408,7 +418,7 @@ Result<SnapshotInfo> Snapshots::resolve(const OpContext& op, Backend& backend, c
   HOMEPORT_TRY(const auto record, recorded(wanted.space, wanted.snapshot));
   const auto words = space_words(wanted.space, p_.catalog);
   if (record && record->state == SnapshotState::ready) {
-    HOMEPORT_CHECK(snapshots_of(backend, wanted.space));
+    HOMEPORT_CHECK(shown_snapshots_of(backend, wanted.space));
     return info_of(wanted.space, *record);
   }
   HOMEPORT_TRY(auto all, merged(op, backend, wanted.space));
