@@ -3,6 +3,7 @@
 #include <array>
 
 #include "api/handlers.h"
+#include "api/handlers_restore.h"
 
 namespace homeport::api {
 namespace {
@@ -84,6 +85,9 @@ constexpr std::array kTable{
   RouteEntry{kPost, "/v1/datasets/{name}/purge", kDestroy, kKept, "wait dry_run", kSmall, false, on_workers(purge_dataset)},
   RouteEntry{kGet, "/v1/spaces", kInventory, kNone, "cursor limit kind state backend", kNoBody, false, from_memory(list_spaces)},
   RouteEntry{kGet, "/v1/spaces/{key}", kInventory, kNone, "", kNoBody, false, from_memory(get_space)},
+  RouteEntry{kGet, "/v1/snapshots/{snapshot}/files", kSnapshots, kNone, "wait realm path cursor", kNoBody, false, on_workers(browse_snapshot)},
+  RouteEntry{kGet, "/v1/versions", kSnapshots, kNone, "wait realm space path digest", kNoBody, false, on_workers(list_versions)},
+  RouteEntry{kPost, "/v1/snapshots/{snapshot}/restore", kSnapshots, kKept, "wait realm", kSmall, false, on_workers(restore_files)},
 
   RouteEntry{kGet, "/v1/snapshots", kSnapshotReads, kNone, "cursor limit realm space wait", kNoBody, false, on_workers(list_snapshots)},
   RouteEntry{kPost, "/v1/snapshots", kSnapshots, kKept, "wait dry_run realm", kSmall, false, on_workers(take_snapshot)},

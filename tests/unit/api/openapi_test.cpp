@@ -144,6 +144,11 @@ TEST_F(RealAnswersTest, FitTheDescription) {
   ask("DELETE", "/v1/snapshots/home%2Falice@v1", {}, 422);
   ask("DELETE", "/v1/snapshots/home%2Falice@v1/holds/x");
   ask("POST", "/v1/snapshots/home%2Falice@v1/overwrite?dry_run=true", R"({"confirm":""})");
+  ask("POST", "/v1/snapshots", R"({"space":"dataset/sets","label":"v1"})", 201);
+  ask("GET", "/v1/snapshots/dataset%2Fsets@v1/files");
+  ask("GET", "/v1/versions?space=dataset/sets&path=a.csv&digest=true");
+  ask("POST", "/v1/snapshots/dataset%2Fsets@v1/restore", R"({"path":"a.csv"})");
+  ask("POST", "/v1/snapshots/dataset%2Fsets@v1/restore", R"({"path":"../a"})", 400);
   ask("POST", "/v1/datasets/copy/clone?dry_run=true", R"({"from":"home/alice@v1"})");
   ask("POST", "/v1/datasets/copy/clone", R"({"from":"home/alice@v1","read_only":false,"note":"course"})", 201);
   ask("POST", "/v1/datasets/copy/retire?dry_run=true");
