@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "cli/commands/restore.h"
 #include "cli/help.h"
 
 namespace homeport::cli {
@@ -19,7 +20,7 @@ constexpr std::array<NounText, 16> kNouns{{
     {"dataset", "shared data: import, clone, grant, withdraw", add_dataset_commands},
     {"user", "people and their ids", add_user_commands},
     {"space", "everything that is handed to people, of every kind", add_space_commands},
-    {"snapshot", "kept moments of a space: take, list, hold, delete", add_snapshot_commands},
+    {"snapshot", "kept moments of a space: take, list, browse, hold", add_snapshot_commands},
     {"spec", "mount specs: what a spawner mounts for a person", add_spec_commands},
     {"backend", "storage systems: probe, pause, drain", add_backend_commands},
     {"class", "bundles of settings for homes", add_class_commands},
@@ -80,6 +81,7 @@ CommandTree make_command_tree(const std::vector<std::string>& words) {
     if (all || std::ranges::find(words, noun.name) != words.end()) noun.add({.app = app, .chosen = tree.chosen.get()});
   }
   add_me_commands({.app = &root, .chosen = tree.chosen.get()});
+  add_restore_command({.app = &root, .chosen = tree.chosen.get()});
   add_service_commands({.app = &root, .chosen = tree.chosen.get()});
   add_help_commands({.app = &root, .chosen = tree.chosen.get()});
   root.require_subcommand(0, 1);

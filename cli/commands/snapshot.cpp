@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands/registry.h"
+#include "cli/commands/restore.h"
 #include "cli/views.h"
 #include "provisioner/base/names.h"
 
@@ -300,6 +301,7 @@ void add_snapshot_commands(const Noun& noun) {
   add_dry_run(deleting.app, deleting.options.mutation);
   add_wait(deleting.app, deleting.options.mutation);
   add_overwrite_command(noun);
+  add_snapshot_file_commands(noun);
 }
 
 void add_clone_commands(const Noun& dataset) {
