@@ -18,7 +18,8 @@ import nfs_support
 import support
 
 # What is shared by time and not by the scenario: passages of these may come or not come in a given run.
-BY_TIME = ("journal.sessions", "journal.trim", "journal.lease", "journal.postpone", "journal.audit")
+BY_TIME = ("journal.sessions", "journal.trim", "journal.lease", "journal.postpone", "journal.audit", "journal.beat")
+SNAPSHOT = "daily-2026-11-19-0300"
 GONE = (ConnectionError, http.client.HTTPException, OSError, TimeoutError)
 
 
@@ -39,6 +40,7 @@ class Scenario:
             ("take over dave", self.take_over),
             ("first login of gina, whose home stands", lambda d: self.first_login(d, "gina", 3016)),
             ("first login of frank, whose home does not", lambda d: self.first_login(d, "frank", 3017)),
+            ("restore a folder of alice's", self.restore),
             ("resize alice", lambda d: self.ok(d.call("PATCH", "/v1/homes/alice?wait=20", {"quota": "12GiB"}))),
             ("import", lambda d: self.ok(d.call("PUT", "/v1/datasets/iris?wait=20", {"backend": "lab", "path": "/data/iris"}))),
             ("grant", lambda d: self.ok(d.call("POST", "/v1/datasets/iris/grants",
@@ -76,6 +78,20 @@ class Scenario:
         path = self.old_home("dave", 3005)
         self.ok(daemon.call("PUT", "/v1/homes/dave?wait=20", {"uid": 3005, "gid": 3005,
                                                               "existing": {"backend": "lab", "path": path}}))
+
+    def restore(self, daemon):
+        """Of a snapshot that the server made by itself; asked again, it is the same folder."""
+        home = self.ok(daemon.call("GET", "/v1/homes/alice")).body
+        frozen = os.path.join(self.test.nfs.directories["/homes"], ".snapshot", SNAPSHOT, self.pool, home["backend_name"], "work")
+        if not os.path.isdir(frozen):
+            os.makedirs(frozen)
+            for name in ("a", "b"):
+                with open(os.path.join(frozen, name), "w", encoding="ascii") as f:
+                    f.write(name * 1000)
+                os.chown(os.path.join(frozen, name), 3001, 3001)
+            os.chown(frozen, 3001, 3001)
+        answer = daemon.call("POST", f"/v1/snapshots/home%2Falice@{SNAPSHOT}/restore?wait=20", {"path": "work", "way": "in-place"})
+        self.ok(answer)
 
     def merge(self, daemon):
         answer = daemon.call("POST", "/v1/users/erin/merge", {"into": "alice", "other_home": "retire"})
@@ -142,6 +158,15 @@ class Deaths:
                            not daemon.call("GET", "/v1/operations?state=waiting").body["items"], "no operation is open")
         parked = daemon.call("GET", "/v1/operations?parked=true").body["items"]
         self.assertEqual(parked, [])
+
+    def check_restored(self, live):
+        home = self.nfs.directories["/homes"] + live_path(live, "alice").removeprefix("/homes")
+        self.assertEqual(os.listdir(home), ["work"], "nothing of a restore is left")
+        for name in ("a", "b"):
+            with open(os.path.join(home, "work", name), encoding="ascii") as f:
+                self.assertEqual(f.read(), name * 1000)
+            self.assertEqual(os.stat(os.path.join(home, "work", name)).st_uid, 3001)
+        self.assertEqual(sorted(os.listdir(os.path.join(home, "work"))), ["a", "b"])
 
     def trace(self):
         pool = "trace"
@@ -219,6 +244,7 @@ class CrashTest(Deaths, nfs_support.NfsTest):
             self.assertIsNotNone(marker, f"marker of {space['key']}")
             self.assertEqual(marker["id"], space["backend_id"])
             self.assertEqual(marker["owner"], space["owner"]["user_key"])
+        self.check_restored(live)
         trash = os.path.join(self.nfs.directories["/homes"], ".homeport", "trash")
         purged = daemon.call("GET", "/v1/homes?state=purged").body["items"]
         known = [s["backend_name"] for s in spaces + purged]
