@@ -183,7 +183,7 @@ HttpAnswer Array::versioned(const HttpRequest& request, std::string_view path, s
   if (operation == methods->end() || operation->second.since > *minor) {
     return refusal_answer(Refusal{"Method not allowed.", std::string(path), 405}, world_, *minor);
   }
-  Call call{world_, *minor, request.method, std::string(rest), parse_query(query), Json::object(), *user};
+  Call call{world_, *minor, request.method, std::string(rest), parse_query(query), Json::object(), *user, {}};
   return run(request, operation->second, call);
 }
 
@@ -204,9 +204,15 @@ HttpAnswer Array::run(const HttpRequest& request, const Operation& operation, Ca
   if (call.method != "GET") {
     if (const auto allowed = check_role(world_, call.user, call.path); !allowed) return refuse(allowed.error());
   }
+  if (call.method != "GET") world_.tallies.clear();
   auto answered = operation.handler(call);
   if (!answered) return refuse(answered.error());
   if (call.method != "GET") record_audit(world_, call, request);
+  if (!call.written.empty()) {
+    HttpAnswer answer;
+    answer.body = std::move(call.written);
+    return answer;
+  }
   if (!answered.value()) return HttpAnswer{};
   return json_answer(200, **answered);
 }

@@ -22,6 +22,7 @@ class Array {
   decltype(auto) with(Fn&& fn) {
     const std::lock_guard lock(mutex_);
     world_.advance();
+    world_.tallies.clear();
     return std::forward<Fn>(fn)(world_, sessions_);
   }
 

@@ -57,6 +57,7 @@ struct Call {
   Query query{};
   Json body = Json::object();
   std::string user{};
+  std::string written{};  // the answer as JSON text, where a handler writes it itself; counts before what it returns
 
   [[nodiscard]] bool has(std::string_view name) const { return query.contains(name); }
   [[nodiscard]] std::string text(std::string_view name) const;               // absent: empty

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "drivers/flashblade/sim/file_system_changes.h"
+#include "drivers/flashblade/sim/json_writer.h"
 
 namespace homeport::fbsim {
 namespace {
@@ -137,7 +138,7 @@ Answer list_documents(Call& call, const Table<Document>& table, const Found<Docu
                       const std::function<Json(const Document&)>& render) {
   View<Document> view;
   view.wanted = wanted;
-  view.render = render;
+  view.write = [&](const Document& document, std::string& out) { JsonWriter(out).value(render(document)); };
   view.probe = [&](const Document& document) -> Probe {
     auto whole = std::make_shared<Json>(render(document));
     return [whole](const std::string& path) { return probe_json(*whole, path); };

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <memory>
 
+#include "drivers/flashblade/sim/json_writer.h"
+
 namespace homeport::fbsim {
 namespace {
 
@@ -14,49 +16,176 @@ std::uint64_t physical(std::uint64_t logical) {
   return logical / kReductionTenths * 10;
 }
 
-Json source_of(const World& world, const Source& source) {
-  Json out = source.id.empty() ? null_reference() : reference(source.name, source.id, source.type);
-  out["location"] = null_reference();
-  out["is_local"] = source.location.empty();
-  out["display_name"] = source.id.empty() ? Json(nullptr) : Json(source.name);
-  if (source.id.empty()) return out;
-  if (source.location.empty()) {
-    const auto current = world.reference_to(source.type, source.id);
-    if (is_set(current)) out["name"] = out["display_name"] = current["name"];
-    out["location"] = world.array_reference();
+// {"name","id","resource_type"} of what is there now.
+void write_reference(JsonWriter& out, const World& world, std::string_view key, std::string_view type,
+                     std::string_view id) {
+  const auto* found = world.resource(type, id);
+  out.key(key);
+  if (found == nullptr) {
+    out.reference("", "", "");
   } else {
-    const auto location = world.reference_to("remote-arrays", source.location);
-    out["location"] = location;
-    out["display_name"] = text_of(location, "name") + ':' + source.name;
+    out.reference(found->name, found->id, type);
   }
-  return out;
 }
 
-Json time_remaining(const World& world, Millis at) {
-  return at == 0 ? Json(nullptr) : Json(std::max<Millis>(at - world.now(), 0));
+void write_array(JsonWriter& out, const World& world, std::string_view key) {
+  out.key(key);
+  out.reference(world.array.name, world.array.id, "arrays");
 }
 
-void render_newer(const World& world, const FileSystem& fs, int minor, Json& out) {
-  if (minor >= 13) out["group_ownership"] = fs.group_ownership;
+void write_nothing(JsonWriter& out, std::string_view key) {
+  out.key(key);
+  out.reference("", "", "");
+}
+
+void write_text_or_null(JsonWriter& out, std::string_view key, const std::string& text, bool is_null) {
+  out.key(key);
+  if (is_null) {
+    out.value(nullptr);
+  } else {
+    out.value(text);
+  }
+}
+
+void write_source(JsonWriter& out, const World& world, const Source& source) {
+  const bool none = source.id.empty();
+  const bool local = source.location.empty();
+  const auto* current = !none && local ? world.resource(source.type, source.id) : nullptr;
+  const auto& name = current == nullptr ? source.name : current->name;
+  const auto* location = local ? nullptr : world.resource("remote-arrays", source.location);
+  out.key("source");
+  out.open('{');
+  write_text_or_null(out, "name", name, none);
+  write_text_or_null(out, "id", source.id, none);
+  write_text_or_null(out, "resource_type", source.type, none);
+  if (none) {
+    write_nothing(out, "location");
+  } else if (local) {
+    write_array(out, world, "location");
+  } else {
+    write_reference(out, world, "location", "remote-arrays", source.location);
+  }
+  out.member("is_local", local);
+  write_text_or_null(out, "display_name",
+                     local ? name : (location == nullptr ? "" : location->name) + ':' + source.name, none);
+  out.close('}');
+}
+
+void write_time_remaining(JsonWriter& out, const World& world, Millis at) {
+  out.key("time_remaining");
+  if (at == 0) {
+    out.value(nullptr);
+  } else {
+    out.value(std::max<Millis>(at - world.now(), 0));
+  }
+}
+
+void write_newer(JsonWriter& out, const World& world, const FileSystem& fs, int minor) {
+  if (minor >= 13) out.member("group_ownership", fs.group_ownership);
   if (minor >= 15) {
-    out["eradication_config"] = {{"eradication_mode", fs.eradication_mode}, {"manual_eradication", "enabled"}};
+    out.key("eradication_config");
+    out.open('{');
+    out.member("eradication_mode", fs.eradication_mode);
+    out.member("manual_eradication", "enabled");
+    out.close('}');
   }
   if (minor >= 16) {
-    out["storage_class"] = {{"name", fs.storage_class.empty() ? "S500X-S" : fs.storage_class},
-                            {"status", "idle"},
-                            {"status_details", nullptr}};
-    if (minor >= 18) out["storage_class"]["tiering_policy"] = null_reference();
+    out.key("storage_class");
+    out.open('{');
+    out.member("name", fs.storage_class.empty() ? std::string_view("S500X-S") : fs.storage_class);
+    out.member("status", "idle");
+    out.member("status_details", nullptr);
+    if (minor >= 18) write_nothing(out, "tiering_policy");
+    out.close('}');
   }
   if (minor >= 17) {
-    out["qos_policy"] = world.reference_to("qos-policies", fs.qos_policy);
-    out["context"] = world.array_reference();
+    write_reference(out, world, "qos_policy", "qos-policies", fs.qos_policy);
+    write_array(out, world, "context");
   }
-  if (minor >= 18) out["node_group"] = null_reference();
-  if (minor >= 19) out["realms"] = Json::array();
+  if (minor >= 18) write_nothing(out, "node_group");
+  if (minor >= 19) {
+    out.key("realms");
+    out.open('[');
+    out.close(']');
+  }
   if (minor >= 23) {
-    out["workload"] = null_reference();
-    out["workload"]["configuration"] = nullptr;
+    out.key("workload");
+    out.open('{');
+    for (const char* name : {"name", "id", "resource_type", "configuration"}) out.member(name, nullptr);
+    out.close('}');
   }
+}
+
+void write_protocols(JsonWriter& out, const World& world, const FileSystem& fs, int minor) {
+  out.key("nfs");
+  out.open('{');
+  out.member("rules", fs.rules);
+  if (minor >= 3) write_reference(out, world, "export_policy", "nfs-export-policies", fs.export_policy);
+  out.member("v3_enabled", fs.v3);
+  out.member("v4_1_enabled", fs.v41);
+  out.close('}');
+  out.key("smb");
+  out.open('{');
+  out.member("enabled", fs.smb);
+  if (minor >= 10) {
+    write_reference(out, world, "client_policy", "smb-client-policies", fs.smb_client_policy);
+    write_reference(out, world, "share_policy", "smb-share-policies", fs.smb_share_policy);
+  }
+  if (minor >= 12) out.member("continuous_availability_enabled", fs.smb_continuous);
+  out.close('}');
+  out.key("http");
+  out.open('{');
+  out.member("enabled", fs.http);
+  out.close('}');
+  out.key("multi_protocol");
+  out.open('{');
+  out.member("safeguard_acls", fs.safeguard_acls);
+  out.member("access_control_style", fs.access_style);
+  out.close('}');
+}
+
+void write_number_or_null(JsonWriter& out, std::string_view key, std::uint64_t number, bool is_null) {
+  out.key(key);
+  if (is_null) {
+    out.value(nullptr);
+  } else {
+    out.value(number);
+  }
+}
+
+// Shares of one are common, and a document only for their digits is slow.
+void write_ratio(JsonWriter& out, std::string_view key, double ratio, bool is_null) {
+  out.key(key);
+  if (is_null) {
+    out.value(nullptr);
+  } else {
+    out.value(Json(ratio));
+  }
+}
+
+void write_space(JsonWriter& out, const Space& space, int minor) {
+  const std::uint64_t total = space.unique + space.snapshots;
+  // Recorded: one decimal, and nothing where there is no data.
+  const double exact = space.unique == 0 ? 0.0 : static_cast<double>(space.logical) / static_cast<double>(space.unique);
+  out.open('{');
+  out.member("virtual", space.logical);
+  out.member("unique", space.unique);
+  out.member("snapshots", space.snapshots);
+  write_ratio(out, "data_reduction", std::round(exact * 10) / 10, space.unique == 0);
+  out.member("total_physical", total);
+  if (minor >= 11) {
+    const auto left = space.provisioned > space.logical ? space.provisioned - space.logical : 0;
+    const bool unlimited = space.provisioned == 0;
+    const double of = unlimited ? 1.0 : static_cast<double>(space.provisioned);
+    write_number_or_null(out, "total_provisioned", space.provisioned, unlimited);
+    write_number_or_null(out, "available_provisioned", left, unlimited);
+    write_ratio(out, "available_ratio", static_cast<double>(left) / of, unlimited);
+    out.member("destroyed", space.destroyed);
+    out.member("destroyed_virtual", space.destroyed_logical);
+  }
+  if (minor >= 15) out.member("shared", 0);
+  if (minor >= 16) out.member("total_used", total);
+  out.close('}');
 }
 
 }  // namespace
@@ -78,85 +207,87 @@ Space space_of(const FileSystem& fs) {
 }
 
 Json render_space(const Space& space, int minor) {
-  const std::uint64_t total = space.unique + space.snapshots;
-  // Recorded: one decimal, and nothing where there is no data.
-  const double exact = space.unique == 0 ? 0.0 : static_cast<double>(space.logical) / static_cast<double>(space.unique);
-  const Json reduction = space.unique == 0 ? Json(nullptr) : Json(std::round(exact * 10) / 10);
-  Json out = {{"virtual", space.logical},
-              {"unique", space.unique},
-              {"snapshots", space.snapshots},
-              {"data_reduction", reduction},
-              {"total_physical", total}};
-  if (minor >= 11) {
-    const auto left = space.provisioned > space.logical ? space.provisioned - space.logical : 0;
-    const bool limited = space.provisioned != 0;
-    out["total_provisioned"] = limited ? Json(space.provisioned) : Json(nullptr);
-    out["available_provisioned"] = limited ? Json(left) : Json(nullptr);
-    out["available_ratio"] =
-        limited ? Json(static_cast<double>(left) / static_cast<double>(space.provisioned)) : Json(nullptr);
-    out["destroyed"] = space.destroyed;
-    out["destroyed_virtual"] = space.destroyed_logical;
-  }
-  if (minor >= 15) out["shared"] = 0;
-  if (minor >= 16) out["total_used"] = total;
-  return out;
+  std::string text;
+  JsonWriter out(text);
+  write_space(out, space, minor);
+  return Json::parse(text);
+}
+
+void write_file_system(const World& world, const FileSystem& fs, int minor, std::string& text) {
+  JsonWriter out(text);
+  out.open('{');
+  out.member("name", fs.name);
+  out.member("created", fs.created);
+  out.member("fast_remove_directory_enabled", fs.fast_remove);
+  out.member("snapshot_directory_enabled", fs.snapshot_directory);
+  out.member("destroyed", fs.destroyed);
+  out.member("promotion_status", fs.promotion);
+  out.member("requested_promotion_state", fs.demoted_wanted ? "demoted" : "promoted");
+  out.member("writable", fs.writable);
+  write_time_remaining(out, world, fs.destroyed ? fs.eradicate_at : 0);
+  write_protocols(out, world, fs, minor);
+  out.member("hard_limit_enabled", fs.hard_limit);
+  out.member("default_user_quota", fs.user_quota);
+  out.member("default_group_quota", fs.group_quota);
+  out.key("space");
+  write_space(out, space_of(fs), minor);
+  write_source(out, world, fs.source);
+  out.member("id", fs.id);
+  write_number_or_null(out, "provisioned", fs.provisioned, fs.provisioned == 0);
+  write_newer(out, world, fs, minor);
+  out.close('}');
 }
 
 Json render_file_system(const World& world, const FileSystem& fs, int minor) {
-  Json out;
-  out["name"] = fs.name;
-  out["created"] = fs.created;
-  out["fast_remove_directory_enabled"] = fs.fast_remove;
-  out["snapshot_directory_enabled"] = fs.snapshot_directory;
-  out["destroyed"] = fs.destroyed;
-  out["promotion_status"] = fs.promotion;
-  out["requested_promotion_state"] = fs.demoted_wanted ? "demoted" : "promoted";
-  out["writable"] = fs.writable;
-  out["time_remaining"] = time_remaining(world, fs.destroyed ? fs.eradicate_at : 0);
-  Json nfs;
-  nfs["rules"] = fs.rules;
-  if (minor >= 3) nfs["export_policy"] = world.reference_to("nfs-export-policies", fs.export_policy);
-  nfs["v3_enabled"] = fs.v3;
-  nfs["v4_1_enabled"] = fs.v41;
-  out["nfs"] = std::move(nfs);
-  out["smb"] = {{"enabled", fs.smb}};
-  if (minor >= 10) {
-    out["smb"]["client_policy"] = world.reference_to("smb-client-policies", fs.smb_client_policy);
-    out["smb"]["share_policy"] = world.reference_to("smb-share-policies", fs.smb_share_policy);
+  std::string text;
+  write_file_system(world, fs, minor, text);
+  return Json::parse(text);
+}
+
+void write_snapshot(const World& world, const Snapshot& snapshot, int minor, std::string& text) {
+  JsonWriter out(text);
+  out.open('{');
+  out.member("name", snapshot.name);
+  out.member("id", snapshot.id);
+  out.member("created", snapshot.created);
+  out.member("suffix", snapshot.suffix);
+  out.member("destroyed", snapshot.destroyed);
+  write_time_remaining(out, world, snapshot.destroyed ? snapshot.eradicate_at : 0);
+  write_reference(out, world, "owner", "file-systems", snapshot.owner->id);
+  out.member("owner_destroyed", snapshot.owner->destroyed);
+  write_source(out, world, snapshot.source);
+  const auto* policy = world.resource("policies", snapshot.policy);
+  const auto write_policy = [&] {
+    const std::string name = policy == nullptr ? "" : policy->name;
+    out.open('{');
+    write_text_or_null(out, "name", name, policy == nullptr);
+    write_text_or_null(out, "id", snapshot.policy, policy == nullptr);
+    write_text_or_null(out, "resource_type", "policies", policy == nullptr);
+    if (policy == nullptr) {
+      write_nothing(out, "location");
+    } else {
+      write_array(out, world, "location");
+    }
+    out.member("is_local", true);
+    write_text_or_null(out, "display_name", name, policy == nullptr);
+    out.close('}');
+  };
+  if (minor >= 12) {
+    out.key("policies");
+    out.open('[');
+    if (policy != nullptr) write_policy();
+    out.close(']');
   }
-  if (minor >= 12) out["smb"]["continuous_availability_enabled"] = fs.smb_continuous;
-  out["http"] = {{"enabled", fs.http}};
-  out["multi_protocol"] = {{"safeguard_acls", fs.safeguard_acls}, {"access_control_style", fs.access_style}};
-  out["hard_limit_enabled"] = fs.hard_limit;
-  out["default_user_quota"] = fs.user_quota;
-  out["default_group_quota"] = fs.group_quota;
-  out["space"] = render_space(space_of(fs), minor);
-  out["source"] = source_of(world, fs.source);
-  out["id"] = fs.id;
-  out["provisioned"] = fs.provisioned == 0 ? Json(nullptr) : Json(fs.provisioned);
-  render_newer(world, fs, minor, out);
-  return out;
+  out.key("policy");
+  write_policy();
+  if (minor >= 17) write_array(out, world, "context");
+  out.close('}');
 }
 
 Json render_snapshot(const World& world, const Snapshot& snapshot, int minor) {
-  Json out;
-  out["name"] = snapshot.name;
-  out["id"] = snapshot.id;
-  out["created"] = snapshot.created;
-  out["suffix"] = snapshot.suffix;
-  out["destroyed"] = snapshot.destroyed;
-  out["time_remaining"] = time_remaining(world, snapshot.destroyed ? snapshot.eradicate_at : 0);
-  out["owner"] = reference(snapshot.owner->name, snapshot.owner->id, "file-systems");
-  out["owner_destroyed"] = snapshot.owner->destroyed;
-  out["source"] = source_of(world, snapshot.source);
-  Json policy = world.reference_to("policies", snapshot.policy);
-  policy["location"] = is_set(policy) ? world.array_reference() : null_reference();
-  policy["is_local"] = true;
-  policy["display_name"] = policy["name"];
-  if (minor >= 12) out["policies"] = is_set(policy) ? Json::array({policy}) : Json::array();
-  out["policy"] = std::move(policy);
-  if (minor >= 17) out["context"] = world.array_reference();
-  return out;
+  std::string text;
+  write_snapshot(world, snapshot, minor, text);
+  return Json::parse(text);
 }
 
 Probe probe_file_system(const World& world, const FileSystem& fs, int minor) {

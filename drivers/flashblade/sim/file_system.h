@@ -6,7 +6,10 @@
 
 namespace homeport::fbsim {
 
-// Complete item of REST 2.`minor`. Recorded order of members.
+// Complete item of REST 2.`minor`, appended as JSON text. Recorded order of members.
+void write_file_system(const World& world, const FileSystem& fs, int minor, std::string& out);
+void write_snapshot(const World& world, const Snapshot& snapshot, int minor, std::string& out);
+// The same as documents.
 [[nodiscard]] Json render_file_system(const World& world, const FileSystem& fs, int minor);
 [[nodiscard]] Json render_snapshot(const World& world, const Snapshot& snapshot, int minor);
 // Answers the common fields without rendering the whole.

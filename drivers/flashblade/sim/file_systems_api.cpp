@@ -61,14 +61,13 @@ Answer get_file_systems(Call& call) {
       if (fs->destroyed != *destroyed && world.settings.missing_status != 200) return world.missing(kWhat, fs->name);
     }
   }
-  if (world.data != nullptr && found.selected) {
-    for (auto* fs : found.objects) world.data->measure(*fs);
-  }
+  for (auto* fs : found.objects) world.measure(*fs);
   Space sum;
   View<FileSystem> view;
   view.wanted = [&](const FileSystem& fs) { return !destroyed || fs.destroyed == *destroyed; };
   view.probe = [&](const FileSystem& fs) { return probe_file_system(world, fs, call.minor); };
-  view.render = [&](const FileSystem& fs) { return render_file_system(world, fs, call.minor); };
+  view.write = [&](const FileSystem& fs, std::string& out) { write_file_system(world, fs, call.minor, out); };
+  view.settled = true;
   view.count = [&](const FileSystem& fs) {
     const auto space = space_of(fs);
     sum.logical += space.logical;

@@ -2,9 +2,13 @@
 
 #include <array>
 
+#include "drivers/flashblade/sim/json_writer.h"
+#include "drivers/flashblade/sim/world.h"
+
 namespace homeport::fbsim {
 namespace {
 
+constexpr std::size_t kMostTallies = 64;
 constexpr std::string_view kDigits = "0123456789abcdef";
 
 std::optional<std::string> read_token(std::string_view token) {
@@ -76,6 +80,44 @@ bool sorts_before(const Page& page, const Probe& a, const Probe& b) {
     if (sign != 0) return descending ? sign > 0 : sign < 0;
   }
   return false;
+}
+
+Tally* remembered_tally(Call& call, bool settled, bool& fresh) {
+  // What is left of a timer is a matter of time.
+  if (!settled || call.text("filter").find("time_remaining") != std::string::npos) return nullptr;
+  std::string question = call.path + '?' + std::to_string(call.minor);
+  for (const auto& [name, value] : call.query) {
+    if (name == "limit" || name == "offset" || name == "continuation_token" || name == "total_only") continue;
+    question += '&' + name + '=' + value;
+  }
+  auto& tallies = call.world.tallies;
+  if (tallies.size() >= kMostTallies) tallies.clear();
+  const auto [at, inserted] = tallies.try_emplace(std::move(question));
+  fresh = inserted;
+  return &at->second;
+}
+
+void write_envelope(Call& call, const Tally& tally, const std::optional<std::string>& token, std::string_view items) {
+  std::string& out = call.written;
+  out.reserve(items.size() + tally.total.size() + 200);
+  JsonWriter writer(out);
+  writer.open('{');
+  if (!tally.total.empty()) {
+    writer.key("total");
+    out += tally.total;
+  }
+  writer.key("continuation_token");
+  if (token) {
+    writer.value(*token);
+  } else {
+    writer.value(nullptr);
+  }
+  writer.member("total_item_count", tally.count);
+  writer.key("items");
+  writer.open('[');
+  out += items;
+  writer.close(']');
+  writer.close('}');
 }
 
 Json list_envelope(std::optional<Json> total, std::optional<std::string> token, std::size_t count, Json items) {

@@ -4,6 +4,7 @@
 
 #include "drivers/flashblade/sim/family.h"
 #include "drivers/flashblade/sim/file_system.h"
+#include "drivers/flashblade/sim/json_writer.h"
 #include "drivers/flashblade/sim/operations.h"
 #include "drivers/flashblade/sim/world.h"
 
@@ -120,7 +121,7 @@ Or<Table<Entry>> find_entries(Call& call, const Side& side, bool with_unlimited)
   HOMEPORT_TRY(const auto numbers, numbers_of(call, side));
   HOMEPORT_TRY(const auto chosen, file_systems_of(call));
   for (auto* fs : chosen) {
-    if (call.world.data != nullptr) call.world.data->measure(*fs);
+    call.world.measure(*fs);
     for (const auto& [number, account] : side.of(*fs)) {
       const bool wanted = numbers.empty() || std::ranges::find(numbers, number) != numbers.end();
       if (wanted && (with_unlimited || account.quota != 0)) add_entry(out, *fs, number);
@@ -137,7 +138,9 @@ Or<Table<Entry>> find_entries(Call& call, const Side& side, bool with_unlimited)
 Answer get(Call& call, const Side& side, bool with_unlimited) {
   HOMEPORT_TRY(const auto entries, find_entries(call, side, with_unlimited));
   View<Entry> view;
-  view.render = [&](const Entry& entry) { return render(call.world, side, entry, call.minor); };
+  view.write = [&](const Entry& entry, std::string& out) {
+    JsonWriter(out).value(render(call.world, side, entry, call.minor));
+  };
   view.probe = [&](const Entry& entry) -> Probe {
     auto whole = render(call.world, side, entry, call.minor);
     return [whole = std::move(whole)](const std::string& path) { return probe_json(whole, path); };

@@ -47,7 +47,8 @@ Answer get_snapshots(Call& call) {
   View<Snapshot> view;
   view.wanted = [&](const Snapshot& snapshot) { return !destroyed || snapshot.destroyed == *destroyed; };
   view.probe = [&](const Snapshot& snapshot) { return probe_snapshot(world, snapshot, call.minor); };
-  view.render = [&](const Snapshot& snapshot) { return render_snapshot(world, snapshot, call.minor); };
+  view.write = [&](const Snapshot& snapshot, std::string& out) { write_snapshot(world, snapshot, call.minor, out); };
+  view.settled = true;
   if (call.method == "GET" && world.snapshots.size() > kMaxListedSnapshots && !found.selected) {
     return Refusal{"Too many snapshots to list."};
   }
@@ -163,7 +164,7 @@ Or<void> check_new_snapshot(const World& world, const FileSystem& fs, const std:
 
 Or<Snapshot*> take_snapshot(World& world, FileSystem& fs, const std::string& suffix, const std::string& policy) {
   HOMEPORT_CHECK(check_new_snapshot(world, fs, suffix));
-  if (world.data != nullptr) world.data->measure(fs);
+  world.measure(fs);
   Snapshot snapshot;
   snapshot.id = world.new_id();
   snapshot.name = fs.name + '.' + suffix;

@@ -27,6 +27,7 @@ void World::advance() {
   while (!timers_.empty() && timers_.begin()->first <= until) {
     auto first = timers_.extract(timers_.begin());
     due_now_ = first.key();
+    tallies.clear();
     first.mapped()();
   }
   due_now_.reset();
@@ -47,17 +48,23 @@ Table<Document>& World::table(std::string_view type) {
   return documents.emplace(std::string(type), Table<Document>(policies ? Order::by_id : Order::by_name)).first->second;
 }
 
+const Resource* World::resource(std::string_view type, std::string_view id) const {
+  if (id.empty()) return nullptr;
+  if (type == "arrays" && id == array.id) return &array;
+  if (type == "file-systems") return file_systems.by_id(id);
+  if (type == "file-system-snapshots") return snapshots.by_id(id);
+  const auto place = documents.find(type);
+  return place == documents.end() ? nullptr : place->second.by_id(id);
+}
+
+void World::measure(FileSystem& fs) {
+  if (data == nullptr) return;
+  data->measure(fs);
+  tallies.clear();
+}
+
 Json World::reference_to(std::string_view type, std::string_view id) const {
-  if (id.empty()) return null_reference();
-  if (type == "arrays" && id == array.id) return array_reference();
-  const Resource* found = nullptr;
-  if (type == "file-systems") {
-    found = file_systems.by_id(id);
-  } else if (type == "file-system-snapshots") {
-    found = snapshots.by_id(id);
-  } else if (const auto place = documents.find(type); place != documents.end()) {
-    found = place->second.by_id(id);
-  }
+  const auto* found = resource(type, id);
   return found == nullptr ? null_reference() : reference(found->name, found->id, type);
 }
 

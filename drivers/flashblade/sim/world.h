@@ -55,6 +55,8 @@ struct World {
   std::deque<Json> audits{};
   std::deque<Json> session_log{};
   std::map<std::string, Json, std::less<>> recorded_answers{};  // by path: what --load found and nothing else makes
+  // By question, what listings counted; emptied by whatever may change something. See listing.h.
+  std::map<std::string, Tally, std::less<>> tallies{};
   std::uint64_t last_sequence = 0;
   std::int64_t clock_offset = 0;  // ms ahead of the real clock
 
@@ -67,6 +69,8 @@ struct World {
 
   [[nodiscard]] std::string new_id();
   [[nodiscard]] Table<Document>& table(std::string_view type);
+  // Null: gone or empty.
+  [[nodiscard]] const Resource* resource(std::string_view type, std::string_view id) const;
   [[nodiscard]] Json reference_to(std::string_view type, std::string_view id) const;  // null members: gone or empty
   [[nodiscard]] Json array_reference() const { return reference(array.name, array.id, "arrays"); }
 
@@ -83,6 +87,7 @@ struct World {
   void schedule(FileSystem& fs);  // after its eradicate_at or promoted_at was set
   void schedule(Snapshot& snapshot);
 
+  void measure(FileSystem& fs);  // looks at its files, where there are any
   void data_step(const Or<void>& done, std::string_view what, const std::string& name);
   std::uint64_t failed_data_steps = 0;  // real files that could not follow; counted, and logged
   // Called before a file system goes, by other families of objects.
