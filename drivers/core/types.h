@@ -46,10 +46,14 @@ struct Capabilities {
   bool undelete = false;
   bool retires_imports = false;  // what was imported can be retired and purged, once an admin gave that right
   bool ownership = false;        // owner and mode of a new object can be chosen (false: everyone is squashed)
-  Bytes quota_granularity{1};    // quotas are rounded up to a multiple
+  // The backend counts an owner over the whole pool: spaces that share one (everybody squashed) cannot bear a limit
+  // each.
+  bool quota_by_owner = false;
+  Bytes quota_granularity{1};  // quotas are rounded up to a multiple
   std::uint32_t max_name_bytes = 255;
   std::optional<std::uint64_t> max_objects{};
   std::optional<std::uint32_t> max_snapshots_per_object{};
+  std::optional<std::uint64_t> max_snapshots{};  // on the whole backend
   std::vector<std::string> notes{};  // sentences for people: what is missing and what the best alternative is
 };
 
@@ -213,6 +217,8 @@ using MountSource = std::variant<NfsSource, LocalSource>;
 struct PurgeStep {
   std::optional<Cursor> next{};  // nullopt: nothing is left
   std::uint64_t removed = 0;     // entries removed in this step
+  // Set with the last step: the backend keeps the whole of it until then, and undelete() brings it back.
+  std::optional<WallTime> recoverable_until{};
 };
 
 }  // namespace homeport::drivers

@@ -2,24 +2,13 @@
 
 #include <algorithm>
 
+#include "drivers/flashblade/answers.h"
 #include "provisioner/base/names.h"
 
 namespace homeport::drivers::flashblade {
 namespace {
 
 using nlohmann::json;
-
-Error strange(const std::string& what, const std::string& why) {
-  return Error{.code = Errc::internal,
-               .message = "the array's answer to " + what + " is not an answer to it: " + why,
-               .hint = "report this with the array's Purity//FB version"};
-}
-
-Result<const json*> items_of(const json& body, const std::string& what) {
-  const auto at = body.find("items");
-  if (at == body.end() || !at->is_array()) return strange(what, "it has no items");
-  return &*at;
-}
 
 // The one item for which `fits`. nullopt: an empty list. Others than that: strange.
 template <class T, class Read, class Fits>
@@ -37,25 +26,6 @@ Result<std::optional<T>> only(const json& body, const std::string& what, Read re
 
 bool is_missing(const Error& error) {
   return error.code == Errc::not_found;
-}
-
-template <class T>
-Result<Listing<T>> listing_of(const json& body, const std::string& what, Result<T> (*read)(const json&)) {
-  HOMEPORT_TRY(const json* items, items_of(body, what));
-  Listing<T> out;
-  out.items.reserve(items->size());
-  for (const auto& item : *items) {
-    HOMEPORT_TRY(auto one, read(item));
-    out.items.push_back(std::move(one));
-  }
-  if (const auto at = body.find("continuation_token"); at != body.end() && at->is_string()) {
-    if (!at->get_ref<const std::string&>().empty()) out.next = at->get<std::string>();
-  }
-  if (const auto at = body.find("total_item_count"); at != body.end() && at->is_number_unsigned()) {
-    out.total = at->get<std::uint64_t>();
-  }
-  if (out.next && out.items.empty()) return strange(what, "an empty page says that another follows");
-  return out;
 }
 
 json body_of(const NewFileSystem& wanted) {

@@ -72,6 +72,18 @@ class ArrayApi {
   // A name that stands is the snapshot that was asked for.
   Result<std::optional<FileSystemSnapshot>> take_snapshot(const OpContext& op, const FileSystem& of,
                                                           const std::string& suffix);
+  // Of one file system, to every array. REST has no selector by its id: they are checked against it here.
+  Result<std::vector<ReplicaLinkItem>> replica_links(const OpContext& op, const FileSystem& of);
+  // The copy is not exported, also when it is promoted one day. One that stands gets the policy as well. Errors:
+  // not_found (array, policy), failed_precondition (the connection is down).
+  Result<void> make_replica_link(const OpContext& op, const FileSystem& of, const std::string& remote,
+                                 const std::string& policy);
+  // Attached already, or not attached any more, is success.
+  Result<void> attach_link_policy(const OpContext& op, const FileSystem& of, const std::string& remote,
+                                  const std::string& policy);
+  Result<void> detach_link_policy(const OpContext& op, const FileSystem& of, const std::string& remote,
+                                  const std::string& policy);
+
   // Missing is success.
   Result<void> destroy_snapshot(const OpContext& op, const std::string& id);
   Result<void> eradicate_snapshot(const OpContext& op, const std::string& id);

@@ -27,6 +27,7 @@ Capabilities file_system_capabilities(const std::optional<ArrayFacts>& array, co
   can.ownership = true;
   can.max_name_bytes = kLongestName;
   can.max_snapshots_per_object = kSnapshotsPerFileSystem;
+  can.max_snapshots = kSnapshotsPerArray;
   if (!can.clones) {
     can.notes.emplace_back("clones: the array has none before REST 2.25; copy the files of a snapshot instead");
   }
@@ -42,6 +43,7 @@ Capabilities file_system_capabilities(const std::optional<ArrayFacts>& array, co
 Capabilities directory_capabilities() {
   Capabilities can;
   can.quota = QuotaClass::hard;
+  can.quota_by_owner = true;
   can.undelete = true;
   can.ownership = true;
   can.notes.emplace_back(

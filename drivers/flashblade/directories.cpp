@@ -44,6 +44,22 @@ Result<std::optional<Node>> quota_directory(const OpContext& op, Tree& tree, boo
   return std::optional<Node>(at);
 }
 
+// What an attempt before left under that name is written anew.
+Result<Node> draft_in(const OpContext& op, Tree& tree, const Node& directory, const std::string& name,
+                      const std::string& text) {
+  auto made = tree.make_file(op, directory, name, {.mode = 0600});
+  if (!made && made.error().code != Errc::already_exists) return std::move(made).error();
+  std::optional<Entry> file;
+  if (made) {
+    file = std::move(made).value();
+  } else {
+    HOMEPORT_TRY(file, tree.lookup(op, directory, name));
+  }
+  if (!file) return Error{.code = Errc::conflict, .message = name + " went away while it was written"};
+  HOMEPORT_CHECK(tree.write(op, file->node, 0, std::as_bytes(std::span(text))));
+  return file->node;
+}
+
 Error lost_pool(const PoolConfig& pool) {
   return Error{.code = Errc::unavailable,
                .message = "the array has no file system " + pool.file_system + ", which the spaces of pool " +
@@ -149,31 +165,44 @@ Result<std::optional<std::string>> Directories::bearer(const OpContext& op, Tree
   return std::optional<std::string>(std::move(text));
 }
 
+Result<void> Directories::check_free(const OpContext& op, const PoolConfig& pool, const std::string& standing,
+                                     const Holder& holder) {
+  if (!SpaceKey::parse(standing)) return {};
+  HOMEPORT_TRY(auto* driver, nfs(op));
+  const Lookup other{.layout = Layout::directory, .pool = pool.name, .name = backend_.prefix() + standing};
+  HOMEPORT_TRY(const auto stands, driver->find(op, other));
+  if (!stands) return {};
+  return bears_already(holder, pool, standing, stands->state == ObjectState::trashed);
+}
+
+Error Directories::bears_already(const Holder& holder, const PoolConfig& pool, const std::string& space, bool trashed) {
+  return Error{.code = Errc::failed_precondition,
+               .message = holder.words() + " has its limit in pool " + pool.name + " for space " + space +
+                          (trashed ? ", which is in the trash" : "") +
+                          ": an array counts a user over the whole file system",
+               .hint = "use a class of layout filesystem or another pool for the second one, or purge the first"};
+}
+
 Result<void> Directories::claim(const OpContext& op, const PoolConfig& pool, Tree& tree, const Holder& holder,
                                 const SpaceKey& key) {
   HOMEPORT_TRY(const auto standing, bearer(op, tree, holder));
   if (standing == key.str()) return {};
-  if (standing && SpaceKey::parse(*standing)) {
-    HOMEPORT_TRY(auto* driver, nfs(op));
-    const Lookup other{.layout = Layout::directory, .pool = pool.name, .name = backend_.prefix() + *standing};
-    HOMEPORT_TRY(const auto stands, driver->find(op, other));
-    if (stands) {
-      return Error{.code = Errc::failed_precondition,
-                   .message = holder.words() + " has its limit in pool " + pool.name + " for space " + *standing +
-                              (stands->state == ObjectState::trashed ? ", which is in the trash" : "") +
-                              ": an array counts a user over the whole file system",
-                   .hint = "use a class of layout filesystem or another pool for the second one, or purge the first"};
-    }
-  }
+  if (standing) HOMEPORT_CHECK(check_free(op, pool, *standing, holder));
   HOMEPORT_TRY(const auto directory, quota_directory(op, tree, true));
   if (standing) {
     const Tree::Removal old{.directory = *directory, .name = holder.file()};
     HOMEPORT_CHECK(std::move(tree.remove(op, std::span(&old, 1)).front()));
   }
-  // Whoever makes the file has the limit: two at once are told apart by its name.
-  HOMEPORT_TRY(const auto file, tree.make_file(op, *directory, holder.file(), {.mode = 0600}));
-  const std::string& text = key.str();
-  return tree.write(op, file.node, 0, std::as_bytes(std::span(text)));
+  // It gets its name when it is whole, and whoever gives it first has the limit: two at once are told apart.
+  const std::string draft = key.str() + ".new";
+  HOMEPORT_TRY(const auto file, draft_in(op, tree, *directory, draft, key.str()));
+  const auto named = tree.link(op, file, *directory, holder.file());
+  const Tree::Removal rest{.directory = *directory, .name = draft};
+  HOMEPORT_CHECK(std::move(tree.remove(op, std::span(&rest, 1)).front()));
+  if (named || named.error().code != Errc::already_exists) return named;
+  HOMEPORT_TRY(const auto winner, bearer(op, tree, holder));
+  if (winner == key.str()) return {};
+  return bears_already(holder, pool, winner.value_or("of somebody else"), false);
 }
 
 Result<void> Directories::drop(const OpContext& op, const PoolConfig& pool, Tree& tree, const Holder& holder,

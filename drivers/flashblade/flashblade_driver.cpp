@@ -2,6 +2,7 @@
 
 #include "drivers/flashblade/flashblade_driver_factory.h"
 #include "drivers/flashblade/probe.h"
+#include "drivers/flashblade/replicas.h"
 #include "drivers/flashblade/retired.h"
 #include "drivers/flashblade/scan.h"
 #include "drivers/flashblade/snapshots.h"
@@ -168,10 +169,35 @@ Result<Object> FlashbladeDriver::overwrite_from_snapshot(const OpContext& op, co
   return overwrite_space(op, backend_, ref, snapshot);
 }
 
+Result<std::vector<ReplicaLink>> FlashbladeDriver::links(const OpContext& op, const ObjectRef& ref) {
+  HOMEPORT_CHECK(own_file_system(ref));
+  return space_links(op, backend_, ref);
+}
+Result<ReplicaLink> FlashbladeDriver::link(const OpContext& op, const ObjectRef& ref, const std::string& target,
+                                           const std::string& policy) {
+  HOMEPORT_CHECK(own_file_system(ref));
+  return link_space(op, backend_, ref, target, policy);
+}
+Result<ReplicaLink> FlashbladeDriver::pause_link(const OpContext& op, const ObjectRef& ref, const std::string& target) {
+  HOMEPORT_CHECK(own_file_system(ref));
+  return pause_space_link(op, backend_, ref, target);
+}
+Result<ReplicaLink> FlashbladeDriver::resume_link(const OpContext& op, const ObjectRef& ref, const std::string& target,
+                                                  const std::string& policy) {
+  HOMEPORT_CHECK(own_file_system(ref));
+  return resume_space_link(op, backend_, ref, target, policy);
+}
+
 }  // namespace flashblade
 
 void validate_flashblade_section(DocReader& section) {
   (void)flashblade::read_flashblade_config(section);
+}
+
+std::optional<std::uint32_t> flashblade_max_snapshots(Layout layout) {
+  // Of layout directory the snapshots are the pool's, by the array's own schedule.
+  if (layout != Layout::filesystem) return std::nullopt;
+  return flashblade::kSnapshotsPerFileSystem;
 }
 
 Result<std::unique_ptr<StorageDriver>> make_flashblade_driver(const std::string& backend, const nlohmann::json& section,

@@ -13,7 +13,9 @@ class FlashbladeDriver final : public StorageDriver,
                                public SnapshotTrees,
                                public Cloner,
                                public ExportDiscovery,
-                               public ArrayRestore {
+                               public ArrayRestore,
+                               public Replication,
+                               public ReplicationControl {
  public:
   FlashbladeDriver(std::string backend, FlashbladeConfig config, const DriverEnvironment& env)
       : backend_(std::move(backend), std::move(config), env), directories_(backend_, env) {}
@@ -48,6 +50,13 @@ class FlashbladeDriver final : public StorageDriver,
   Result<Object> clone(const OpContext& op, const ObjectRef& source, const std::optional<std::string>& snapshot,
                        const CreateSpec& target) override;
   Result<Object> overwrite_from_snapshot(const OpContext& op, const ObjectRef& ref, const Snapshot& snapshot) override;
+
+  Result<std::vector<ReplicaLink>> links(const OpContext& op, const ObjectRef& ref) override;
+  Result<ReplicaLink> link(const OpContext& op, const ObjectRef& ref, const std::string& target,
+                           const std::string& policy) override;
+  Result<ReplicaLink> pause_link(const OpContext& op, const ObjectRef& ref, const std::string& target) override;
+  Result<ReplicaLink> resume_link(const OpContext& op, const ObjectRef& ref, const std::string& target,
+                                  const std::string& policy) override;
 
  private:
   Backend backend_;

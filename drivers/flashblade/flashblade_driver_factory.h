@@ -13,8 +13,11 @@ namespace homeport::drivers {
 // common members and calls section.finish(). No I/O.
 void validate_flashblade_section(DocReader& section);
 
-// Makes no contact. Besides StorageDriver the driver implements TreeAccess, ExportDiscovery, Snapshots, Cloner
-// and ArrayRestore.
+// DriverFactory::max_snapshots_per_object() of this kind.
+[[nodiscard]] std::optional<std::uint32_t> flashblade_max_snapshots(Layout layout);
+
+// Makes no contact. Besides StorageDriver the driver implements TreeAccess, ExportDiscovery, Snapshots, Cloner,
+// ArrayRestore, Replication and ReplicationControl.
 // `env.clock` must outlive it. Errors: invalid_argument when the section is not one that the validator accepts.
 Result<std::unique_ptr<StorageDriver>> make_flashblade_driver(const std::string& backend, const nlohmann::json& section,
                                                               const DriverEnvironment& env);

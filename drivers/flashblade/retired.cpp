@@ -129,12 +129,18 @@ Result<PurgeStep> purge_space(const OpContext& op, Backend& backend, const Objec
                  .hint = "retire it first"};
   }
   HOMEPORT_CHECK(check_eradication(backend, ref, standing->fs, array));
+  auto left = standing->fs.time_remaining;
   if (!standing->fs.destroyed) {
     FileSystemChange destroy{.nfs = false, .destroyed = true};
-    HOMEPORT_CHECK(backend.api().change_file_system(op, ref.id, destroy));
+    HOMEPORT_TRY(const auto now, backend.api().change_file_system(op, ref.id, destroy));
+    left = now ? now->time_remaining : std::nullopt;
   }
   // Its marker stays with it: it is ours, and can come back, until the array has eradicated it.
-  if (!backend.config().eradicate) return PurgeStep{.removed = 1};
+  if (!backend.config().eradicate) {
+    if (!left) left = array.eradication_delay;
+    return PurgeStep{.removed = 1,
+                     .recoverable_until = left ? std::optional(backend.clock().now() + *left) : std::nullopt};
+  }
   return eradicate(op, backend, ref, array);
 }
 

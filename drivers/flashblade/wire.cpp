@@ -195,6 +195,28 @@ Result<ExportPolicy> export_policy_from(const json& item) {
   return out;
 }
 
+Result<ReplicaLinkItem> replica_link_from(const json& item) {
+  Item in(item, "replica link");
+  ReplicaLinkItem link{.id = in.required_text("id")};
+  auto local = in.object("local_file_system");
+  link.name = local.required_text("name");
+  link.local_id = local.text("id");
+  link.remote = in.object("remote").text("name");
+  link.remote_file_system = in.object("remote_file_system").text("name");
+  link.direction = in.text("direction");
+  link.status = in.text("status");
+  link.detail = in.text("status_details");
+  if (const json* policies = in.member("policies"); policies != nullptr && policies->is_array()) {
+    for (const auto& one : *policies) {
+      if (one.is_object() && one.value("name", json()).is_string()) link.policies.push_back(one["name"]);
+    }
+  }
+  link.lag = span_of(in.number("lag"));
+  link.recovery_point = time_of(in.number("recovery_point"));
+  HOMEPORT_CHECK(in.done());
+  return link;
+}
+
 Result<QuotaEntry> quota_from(const json& item, bool of_group) {
   Item in(item, "quota");
   QuotaEntry out{.file_system = in.object("file_system").text("name")};

@@ -89,6 +89,21 @@ struct ExportPolicy {
 };
 [[nodiscard]] Result<ExportPolicy> export_policy_from(const nlohmann::json& item);
 
+struct ReplicaLinkItem {
+  std::string id;
+  std::string name{};      // of the local file system
+  std::string local_id{};  // its id
+  std::string remote{};    // the other array
+  std::string remote_file_system{};
+  std::string direction{};
+  std::string status{};
+  std::string detail{};
+  std::vector<std::string> policies{};
+  std::optional<std::chrono::milliseconds> lag{};
+  std::optional<WallTime> recovery_point{};
+};
+[[nodiscard]] Result<ReplicaLinkItem> replica_link_from(const nlohmann::json& item);
+
 struct QuotaEntry {
   std::string file_system;
   std::uint32_t id = 0;  // uid or gid

@@ -18,6 +18,7 @@ struct Kind {
   void (*validate)(DocReader& section);
   Result<std::unique_ptr<StorageDriver>> (*make)(const std::string& backend, const nlohmann::json& section,
                                                  const DriverEnvironment& environment);
+  std::optional<std::uint32_t> (*max_snapshots)(Layout layout) = nullptr;
 };
 
 void validate_memory(DocReader& section) {
@@ -32,7 +33,7 @@ Result<std::unique_ptr<StorageDriver>> make_memory(const std::string&, const nlo
 }
 
 constexpr std::array<Kind, 3> kKinds{{
-    {"flashblade", &validate_flashblade_section, &make_flashblade_driver},
+    {"flashblade", &validate_flashblade_section, &make_flashblade_driver, &flashblade_max_snapshots},
     {"memory", &validate_memory, &make_memory},
     {"nfs", &validate_nfs_section, &make_nfs_driver},
 }};
@@ -77,6 +78,12 @@ class Registry final : public DriverFactory {
     }
     auto refusal = refuse(kind);
     section.problem("kind", std::move(refusal.message), std::move(refusal.hint));
+  }
+
+  [[nodiscard]] std::optional<std::uint32_t> max_snapshots_per_object(const std::string& kind,
+                                                                      Layout layout) const override {
+    const Kind* found = find_kind(kind);
+    return found == nullptr || found->max_snapshots == nullptr ? std::nullopt : found->max_snapshots(layout);
   }
 
   Result<std::unique_ptr<StorageDriver>> make(const std::string& kind, const std::string& backend,

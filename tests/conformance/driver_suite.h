@@ -31,6 +31,11 @@ struct Bench {
   std::function<void(const std::string& name)> unplant{};
   // Everything that stands on the backend, by name, in any order; to prove that nothing is left. Null: cannot be seen.
   std::function<std::vector<std::string>()> everything{};
+  // Destroys a snapshot of an object behind the driver's back. Null: cannot be done there.
+  std::function<void(const drivers::ObjectRef& ref, const std::string& snapshot)> lose_snapshot{};
+  // Another backend that is connected, and two policies of this one; empty: there is none.
+  std::string replica_target{};
+  std::vector<std::string> policies{};
 };
 
 struct DriverUnderTest {

@@ -69,6 +69,7 @@ class Simulator {
   [[nodiscard]] int port(const char* which) const { return ready_[which].get<int>(); }
   // What somebody else does to the array.
   [[nodiscard]] flashblade::ArrayApi api() { return flashblade::ArrayApi(*session_); }
+  Result<json> call(const flashblade::ApiCall& what) { return session_->call(op(), what); }
   [[nodiscard]] static OpContext op() {
     return {.request_id = "backstage", .deadline = system_clock().mono() + std::chrono::seconds(20)};
   }
@@ -99,6 +100,22 @@ void plant_file(const fs::path& place, const std::string& content, Owner owner) 
   if (content.empty()) return;
   std::ofstream(place / "theirs.txt") << content;
   EXPECT_EQ(::chown((place / "theirs.txt").c_str(), owner.uid.value, owner.gid.value), 0);
+}
+
+constexpr const char* kOtherArray = "array-192-0-2-9";  // the simulator names it after its address
+
+// Once for each simulator.
+void connect_another(Simulator& sim) {
+  const auto stands = sim.call({.method = "GET", .endpoint = "array-connections"});
+  ASSERT_OK(stands);
+  if (!(*stands)["items"].empty()) return;
+  ASSERT_OK(sim.call({.method = "POST",
+                      .endpoint = "array-connections",
+                      .body = json{{"management_address", "192.0.2.9"}, {"connection_key", "key"}}}));
+  for (const char* policy : {"hourly", "daily"}) {
+    ASSERT_OK(
+        sim.call({.method = "POST", .endpoint = "policies", .query = {{"names", policy}}, .body = json::object()}));
+  }
 }
 
 void remove_file_system(Simulator& sim, const std::string& name) {
@@ -158,6 +175,18 @@ Result<Bench> bench(int minor, Layout layout) {
     fs::remove_all(homes / name);
   };
   bench.everything = [&sim] { return all_names(sim); };
+  connect_another(sim);
+  bench.replica_target = kOtherArray;
+  bench.policies = {"hourly", "daily"};
+  bench.lose_snapshot = [&sim](const ObjectRef& ref, const std::string& snapshot) {
+    const auto fs = sim.api().file_system_by_id(Simulator::op(), ref.id);
+    ASSERT_OK(fs);
+    ASSERT_TRUE(fs->has_value());
+    const auto found = sim.api().snapshot(Simulator::op(), **fs, snapshot);
+    ASSERT_OK(found);
+    ASSERT_TRUE(found->has_value());
+    EXPECT_OK(sim.api().destroy_snapshot(Simulator::op(), (*found)->id));
+  };
   return bench;
 }
 

@@ -83,6 +83,74 @@ TEST_P(DriverConformance, SnapshotIsDeletedByNameAndIdOnly) {
   EXPECT_FALSE(snapshot_named(page, taken->name).has_value());
 }
 
+TEST_P(DriverConformance, SnapshotThatSomebodyRemovedIsNotMadeUpForByOthers) {
+  auto* snapshots = find<Snapshots>(driver());
+  if (snapshots == nullptr || !bench_.lose_snapshot || !can().snapshots_per_space) return;
+  const auto made = make();
+  const auto held = snapshots->take_snapshot(op(), made.ref, "hp-" + hex16(ids_->random64()));
+  const auto other = snapshots->take_snapshot(op(), made.ref, "hp-" + hex16(ids_->random64()));
+  ASSERT_OK(held);
+  ASSERT_OK(other);
+  bench_.lose_snapshot(made.ref, held->name);
+  const auto names = [&] {
+    std::vector<Snapshot> page;
+    EXPECT_OK(snapshots->list_snapshots(op(), made.ref, std::nullopt, page));
+    return page;
+  };
+  EXPECT_FALSE(snapshot_named(names(), held->name).has_value()) << "its loss can be seen";
+  EXPECT_TRUE(snapshot_named(names(), other->name).has_value());
+  EXPECT_OK(snapshots->delete_snapshot(op(), made.ref, *held));
+  EXPECT_TRUE(snapshot_named(names(), other->name).has_value()) << "nothing goes in its place";
+  const auto again = snapshots->take_snapshot(op(), made.ref, held->name);
+  EXPECT_TRUE(!again || again->id != held->id) << "what is taken now is not what was held";
+}
+
+TEST_P(DriverConformance, ReplicaLinkIsMadePausedAndResumed) {
+  auto* control = find<ReplicationControl>(driver());
+  auto* replication = find<Replication>(driver());
+  const auto made = make();
+  if (control == nullptr) return;
+  ASSERT_NE(replication, nullptr);
+  if (!can().snapshots_per_space) {
+    EXPECT_ERRC(control->link(op(), made.ref, "array", "policy"), Errc::unsupported);
+    return;
+  }
+  if (bench_.replica_target.empty()) return;
+  const auto& target = bench_.replica_target;
+  const auto& policy = bench_.policies.at(0);
+  EXPECT_ERRC(control->pause_link(op(), made.ref, target), Errc::not_found);
+  EXPECT_ERRC(control->link(op(), made.ref, target, "no-such-policy"), Errc::not_found);
+  EXPECT_ERRC(control->link(op(), made.ref, "no-such-array", policy), Errc::not_found);
+  EXPECT_ERRC(control->link(op(), made.ref, target, ""), Errc::invalid_argument);
+  CallLog calls;
+  const auto planned = control->link(dry(&calls), made.ref, target, policy);
+  ASSERT_OK(planned);
+  EXPECT_EQ(calls.lines().size(), 1U);
+  EXPECT_TRUE(replication->links(op(), made.ref).value().empty());
+  const auto first = control->link(op(), made.ref, target, policy);
+  ASSERT_OK(first);
+  EXPECT_EQ(first->target, target);
+  EXPECT_EQ(first->direction, "outbound");
+  EXPECT_EQ(first->policies, std::vector<std::string>{policy});
+  const auto again = control->link(op(), made.ref, target, policy);
+  ASSERT_OK(again);
+  EXPECT_EQ(again->id, first->id) << "the one that stands is the one asked for";
+  const auto paused = control->pause_link(op(), made.ref, target);
+  ASSERT_OK(paused);
+  EXPECT_TRUE(paused->paused());
+  EXPECT_OK(control->pause_link(op(), made.ref, target));
+  const auto resumed = control->resume_link(op(), made.ref, target, bench_.policies.at(1));
+  ASSERT_OK(resumed);
+  EXPECT_EQ(resumed->id, first->id);
+  EXPECT_EQ(resumed->policies, std::vector<std::string>{bench_.policies.at(1)});
+  const auto links = replication->links(op(), made.ref);
+  ASSERT_OK(links);
+  ASSERT_EQ(links->size(), 1U);
+  EXPECT_EQ(links->front().id, first->id);
+  const auto other = make();
+  EXPECT_TRUE(replication->links(op(), other.ref).value().empty()) << "another one's link is not ours";
+}
+
 TEST_P(DriverConformance, ClonesDoWhatTheCapabilitySays) {
   auto* cloner = find<Cloner>(driver());
   const auto source = make();

@@ -1,121 +1,11 @@
-// The whole driver under trouble: a fake array for management, a real NFS-Ganesha for data.
-#include <gmock/gmock.h>
-#include <sys/stat.h>
-
+// The whole driver under trouble: file systems of their own.
 #include <atomic>
-#include <filesystem>
-#include <fstream>
 #include <thread>
 
-#include "drivers/core/optional.h"
-#include "drivers/decorators/wrap.h"
-#include "drivers/flashblade/flashblade_driver_factory.h"
-#include "tests/support/ganesha.h"
-#include "tests/support/result_matchers.h"
-#include "tests/unit/drivers/flashblade/fake_array.h"
+#include "tests/unit/drivers/flashblade/array_driver_fixture.h"
 
 namespace homeport::drivers {
 namespace {
-
-namespace fs = std::filesystem;
-using ::homeport::testing::ArrayCall;
-using ::homeport::testing::error_body;
-using ::homeport::testing::FakeArray;
-using ::homeport::testing::Ganesha;
-using ::homeport::testing::http_answer;
-using ::homeport::testing::PeerAnswer;
-using nlohmann::json;
-using ::testing::HasSubstr;
-using namespace homeport::literals;
-
-constexpr const char* kOurs = "127.0.0.1(rw,no_root_squash)";
-
-class ArrayDriverTest : public ::testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    auto started = Ganesha::start({{.path = "/array"}}, {.attribute_cache = false});
-    ASSERT_OK(started);
-    server_ = std::move(started).value();
-  }
-  static void TearDownTestSuite() { server_.reset(); }
-
-  void SetUp() override {
-    ASSERT_NE(server_, nullptr);
-    serve({});
-  }
-  void TearDown() override {
-    // The hooks of a case know its variables, which are gone; the driver still says goodbye to the array.
-    if (array_) array_->before(nullptr);
-    if (array_) array_->lose(nullptr);
-    driver_.reset();
-    fs::remove(token_);
-  }
-  void serve(FakeArray::Options options, const json& more = json::object()) {
-    driver_.reset();
-    // A directory of its own each time: a server remembers for a while what a path was.
-    name_ = "array" + std::to_string(++arrays_);
-    fs::create_directories(disk());
-    options.disk = disk();
-    array_ = std::make_unique<FakeArray>(std::move(options));
-    make(more);
-  }
-  void make(const json& more = json::object()) {
-    token_ = fs::temp_directory_path() / ("homeport-fb-token-" + std::to_string(::getpid()));
-    std::ofstream(token_) << FakeArray::kToken;
-    fs::permissions(token_, fs::perms::owner_read | fs::perms::owner_write);
-    json section{
-        {"management", {{"url", array_->url()}, {"plain_http", true}, {"api_token", {{"file", token_.string()}}}}},
-        {"data",
-         {{"address", Ganesha::address()},
-          {"nfs_port", server_->port()},
-          {"mount_port", server_->mount_port()},
-          {"path_prefix", "/array/" + name_}}},
-        {"exports", {{"homeport", {"127.0.0.1"}}, {"clients", {"10.20.0.0/16"}}}},
-        {"pools", {{{"name", "homes"}}}}};
-    section.merge_patch(more);
-    auto made = make_flashblade_driver("fb", section, {.clock = clock_.get()});
-    ASSERT_OK(made);
-    driver_ = wrap(std::move(made).value(),
-                   {.backend = "fb", .clock = *clock_, .retry = {.first = std::chrono::milliseconds(1)}});
-  }
-  [[nodiscard]] fs::path disk() const { return server_->directory("/array") / name_; }
-  [[nodiscard]] OpContext op() const {
-    return {.request_id = "t", .deadline = clock_->mono() + std::chrono::seconds(30)};
-  }
-  [[nodiscard]] static CreateSpec spec(std::uint64_t number) {
-    const auto key = SpaceKey::from_random(SpaceKind::home, number);
-    return {.layout = Layout::filesystem,
-            .pool = "homes",
-            .key = key,
-            .name = "hp-" + key.str(),
-            .owner = {Uid{4242}, Gid{4343}},
-            .quota = 1_GiB,
-            .marker = {.key = key, .id = {}, .owner = "u-0123456789abcdef"}};
-  }
-  // The one object that is wanted stands, whole, and nothing else does.
-  void expect_whole(const CreateSpec& wanted, const Object& object) {
-    const auto item = array_->look(wanted.name);
-    ASSERT_TRUE(item.has_value());
-    EXPECT_EQ((*item)["id"], object.ref.id);
-    EXPECT_EQ((*item)["nfs"]["rules"], std::string(kOurs) + " 10.20.0.0/16(rw,root_squash)");
-    EXPECT_EQ((*item)["provisioned"], (1_GiB).count());
-    EXPECT_EQ((*item)["hard_limit_enabled"], true);
-    struct ::stat root {};
-    ASSERT_EQ(::stat((disk() / wanted.name).c_str(), &root), 0);
-    EXPECT_EQ(root.st_uid, 4242U);
-    EXPECT_EQ(root.st_mode & 07777U, 0700U);
-    EXPECT_TRUE(fs::exists(disk() / "hp-admin" / "markers" / (wanted.key.str() + ".json")));
-    EXPECT_THAT(array_->names(), ::testing::ElementsAre("hp-admin", wanted.name));
-  }
-
-  static inline std::unique_ptr<Ganesha> server_;
-  static inline int arrays_ = 0;
-  std::string name_;
-  const std::unique_ptr<Clock> clock_ = make_system_clock();
-  fs::path token_;
-  std::unique_ptr<FakeArray> array_;
-  std::unique_ptr<StorageDriver> driver_;
-};
 
 TEST_F(ArrayDriverTest, NewHomeCostsTwoCallsAndIsClosedUntilItIsWhole) {
   ASSERT_OK(driver_->create(op(), spec(1)));
@@ -302,6 +192,11 @@ TEST_F(ArrayDriverTest, PurgeDestroysAndLeavesTheRestToTheTimer) {
   const auto purged = driver_->purge(op(), made->ref, std::nullopt);
   ASSERT_OK(purged);
   EXPECT_FALSE(purged->next.has_value());
+  ASSERT_TRUE(purged->recoverable_until.has_value());
+  EXPECT_GT(*purged->recoverable_until, clock_->now());
+  const auto again = driver_->purge(op(), made->ref, std::nullopt);
+  ASSERT_OK(again);
+  EXPECT_TRUE(again->recoverable_until.has_value()) << "the timer runs on";
   EXPECT_EQ((*array_->look(made->ref.name))["destroyed"], true);
   EXPECT_EQ((*array_->look(made->ref.name))["nfs"]["v3_enabled"], false);
   ASSERT_OK(driver_->undelete(op(), made->ref)) << "as long as the timer runs";
@@ -443,94 +338,6 @@ TEST_F(ArrayDriverTest, SnapshotLimitIsSaidBeforeTheArraySaysIt) {
   const auto taken = find<Snapshots>(*driver_)->take_snapshot(op(), made->ref, "hp-s");
   ASSERT_ERRC(taken, Errc::out_of_capacity);
   EXPECT_THAT(taken.error().message, HasSubstr("512"));
-}
-
-// --- directories of a pool
-// ---------------------------------------------------------------------------------------------
-
-class PoolDriverTest : public ArrayDriverTest {
- protected:
-  void SetUp() override {
-    ASSERT_NE(server_, nullptr);
-    serve({.minor = 12}, {{"pools", {{{"name", "shared"}, {"layout", "directory"}, {"file_system", "pool1"}}}}});
-  }
-  [[nodiscard]] static CreateSpec in_pool(std::uint64_t number, std::uint32_t uid, SpaceKind kind = SpaceKind::home) {
-    auto out = spec(number);
-    out.layout = Layout::directory;
-    out.pool = "shared";
-    out.key = SpaceKey::from_random(kind, number);
-    out.name = "hp-" + out.key.str();
-    out.owner.uid = Uid{uid};
-    out.marker.key = out.key;
-    return out;
-  }
-  [[nodiscard]] std::optional<std::uint64_t> quota_of(const std::string& who) const {
-    return array_->quota("pool1/" + who);
-  }
-};
-
-TEST_F(PoolDriverTest, PoolIsMadeWithItsFirstSpaceAndIsNeverOpenToTheWorld) {
-  const auto made = driver_->create(op(), in_pool(1, 4001));
-  ASSERT_OK(made);
-  EXPECT_EQ(made->path, "/array/" + name_ + "/pool1/homes/" + made->ref.name);
-  EXPECT_EQ((*array_->look("pool1"))["nfs"]["rules"], std::string(kOurs) + " 10.20.0.0/16(rw,root_squash)");
-  EXPECT_EQ(quota_of("u4001"), (1_GiB).count());
-  EXPECT_EQ(made->quota, 1_GiB);
-  array_->change("pool1", {{"nfs", {{"rules", "*(rw,no_root_squash)"}}}});
-  const auto refused = driver_->create(op(), in_pool(2, 4002));
-  ASSERT_ERRC(refused, Errc::failed_precondition);
-  EXPECT_THAT(refused.error().message, HasSubstr("lets everybody in"));
-  array_->forget("pool1");
-  auto later = in_pool(3, 4003);
-  later.pool_in_use = true;
-  EXPECT_ERRC(driver_->create(op(), later), Errc::unavailable);
-}
-
-TEST_F(PoolDriverTest, OneSpaceOfAPersonBearsTheLimitAndTrashCounts) {
-  const auto first = driver_->create(op(), in_pool(1, 4001));
-  ASSERT_OK(first);
-  ASSERT_OK(driver_->create(op(), in_pool(1, 4001))) << "the same one again";
-  const auto second = driver_->create(op(), in_pool(2, 4001));
-  ASSERT_ERRC(second, Errc::failed_precondition);
-  EXPECT_THAT(second.error().message, HasSubstr(first->ref.key.str()));
-  EXPECT_THAT(second.error().hint, HasSubstr("layout filesystem"));
-  auto without = in_pool(3, 4001);
-  without.quota.reset();
-  ASSERT_OK(driver_->create(op(), without));
-  ASSERT_OK(driver_->retire(op(), first->ref));
-  EXPECT_ERRC(driver_->create(op(), in_pool(2, 4001)), Errc::failed_precondition) << "trash counts";
-  ASSERT_OK(driver_->purge(op(), first->ref, std::nullopt));
-  EXPECT_FALSE(quota_of("u4001"));
-  ASSERT_OK(driver_->create(op(), in_pool(2, 4001)));
-  EXPECT_EQ(quota_of("u4001"), (1_GiB).count());
-}
-
-TEST_F(PoolDriverTest, GroupShareIsLimitedByItsGroupAndLimitsFollowTheOwner) {
-  const auto share = driver_->create(op(), in_pool(1, 4001, SpaceKind::group));
-  ASSERT_OK(share);
-  EXPECT_EQ(quota_of("g4343"), (1_GiB).count());
-  EXPECT_FALSE(quota_of("u4001"));
-  const auto home = driver_->create(op(), in_pool(2, 4001));
-  ASSERT_OK(home);
-  const auto given = driver_->update(op(), home->ref, {.owner = Owner{Uid{4009}, Gid{4343}}});
-  ASSERT_OK(given);
-  EXPECT_EQ(quota_of("u4009"), (1_GiB).count());
-  EXPECT_FALSE(quota_of("u4001"));
-  const auto grown = driver_->update(op(), home->ref, {.quota = 3_GiB});
-  ASSERT_OK(grown);
-  EXPECT_EQ(quota_of("u4009"), (3_GiB).count());
-  const auto lifted = driver_->update(op(), home->ref, {.quota = std::optional<Bytes>{}});
-  ASSERT_OK(lifted);
-  EXPECT_FALSE(quota_of("u4009"));
-}
-
-TEST_F(PoolDriverTest, SnapshotsAndRulesOfADirectoryAreSaidToBeThePools) {
-  const auto made = driver_->create(op(), in_pool(1, 4001));
-  ASSERT_OK(made);
-  EXPECT_ERRC(find<Snapshots>(*driver_)->take_snapshot(op(), made->ref, "hp-s"), Errc::unsupported);
-  EXPECT_ERRC(driver_->set_access(op(), made->ref, {}), Errc::unsupported);
-  EXPECT_ERRC(find<ArrayRestore>(*driver_)->overwrite_from_snapshot(op(), made->ref, {.id = "1", .name = "s"}),
-              Errc::unsupported);
 }
 
 }  // namespace
