@@ -169,12 +169,13 @@ std::optional<Response> list_spaces(Api& api, const Request& request, const poli
                    .message = "'" + printable(*kind_name, 40) + "' is no kind of space",
                    .hint = "give home, dataset, group or scratch"};
     }
+    const auto now = api.parts().clock.now();
     const auto wanted = [&](const core::SpacePtr& space) {
-      return (!kind || space->kind == *kind) && (!state || space->state == *state) &&
+      return (!kind || space->kind == *kind) && (state ? space->state == *state : is_listed(*space, now)) &&
              (!backend || space->backend == *backend);
     };
     return page_of(
-        api.catalog().spaces(state.has_value()), page, [](const auto& space) { return space->key; }, wanted,
+        api.catalog().spaces(true), page, [](const auto& space) { return space->key; }, wanted,
         [&](const auto& space) { return space_json(*space, api.catalog()); });
   });
 }

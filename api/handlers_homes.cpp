@@ -94,13 +94,14 @@ std::optional<Response> list_homes(Api& api, const Request& request, const polic
     HOMEPORT_TRY(const bool dormant, flag_param(request, "dormant"));
     const bool one_realm = request.query("realm").has_value();
     const auto only = bound_to(principal);
+    const auto now = api.parts().clock.now();
     const auto wanted = [&](const core::SpacePtr& space) {
       return (!only || space->owner == *only) && (!dormant || dormant_since(*space, api.catalog())) &&
-             space->kind == SpaceKind::home && (!state || space->state == *state) &&
+             space->kind == SpaceKind::home && (state ? space->state == *state : is_listed(*space, now)) &&
              (owner.empty() || space->owner == owner) && (!one_realm || space->realm == realm);
     };
     return page_of(
-        api.catalog().spaces(state.has_value()), page, [](const auto& space) { return space->key; }, wanted,
+        api.catalog().spaces(true), page, [](const auto& space) { return space->key; }, wanted,
         [&](const auto& space) { return space_json(*space, api.catalog(), principal); });
   });
 }

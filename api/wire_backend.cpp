@@ -32,6 +32,7 @@ json layouts_json(const drivers::DriverInfo& info) {
         {"quota_granularity_bytes", can.quota_granularity.count()},
         {"max_objects", or_null(can.max_objects)},
         {"max_snapshots_per_object", or_null(can.max_snapshots_per_object)},
+        {"max_snapshots", or_null(can.max_snapshots)},
         {"notes", can.notes}};
   }
   return layouts;

@@ -47,6 +47,10 @@ std::optional<WallTime> dormant_since(const store::SpaceRecord& space, const cor
   return owner ? owner->dormant_since : std::nullopt;
 }
 
+bool is_listed(const store::SpaceRecord& space, WallTime now) {
+  return !space.label().empty() || (space.state == store::SpaceState::purged && space.recoverable_until > now);
+}
+
 json space_json(const store::SpaceRecord& space, const core::Catalog& catalog, const policies::Principal& reader) {
   json out = space_json(space, catalog);
   if (reader.scope == policies::Scope::user_self) out["note"] = "";
@@ -89,6 +93,7 @@ json space_json(const store::SpaceRecord& space, const core::Catalog& catalog) {
           {"created_at", time_json(space.created_at)},
           {"retired_at", time_json(space.retired_at)},
           {"purge_after", time_json(space.purge_after)},
+          {"recoverable_until", time_json(space.recoverable_until)},
           {"dormant_since", time_json(dormant_since(space, catalog))},
           {"operation", or_null(catalog.open_operation(space.key))},
           {"note", space.note},

@@ -16,6 +16,8 @@ namespace homeport::api {
                                         const policies::Principal& reader);
 // When its owner went dormant; nullopt: it has no owner, or the owner is here.
 [[nodiscard]] std::optional<WallTime> dormant_since(const store::SpaceRecord& space, const core::Catalog& catalog);
+// Shown where nobody asks for a state: not what is gone, but what its backend itself still keeps.
+[[nodiscard]] bool is_listed(const store::SpaceRecord& space, WallTime now);
 // How people write it: "home/alice", "home/alice/SERVER", "dataset/NAME".
 [[nodiscard]] std::string space_label(const store::SpaceRecord& space, const core::Catalog& catalog);
 [[nodiscard]] nlohmann::json user_json(const store::UserRecord& user, const core::Catalog& catalog);

@@ -191,6 +191,10 @@ std::string space_view(const Json& space, const Look& look, WallTime now) {
     details.push_back({"retired", human_time(text_at(space, "retired_at"), now)});
   if (member(space, "purge_after") != nullptr)
     details.push_back({"kept until", human_time(text_at(space, "purge_after"), now)});
+  if (member(space, "recoverable_until") != nullptr)
+    details.push_back({"extra time", "its backend keeps it until " +
+                                         human_time(text_at(space, "recoverable_until"), now) +
+                                         "; `homeport home undelete " + text_at(space, "key") + "` brings it back"});
   if (member(space, "dormant_since") != nullptr)
     details.push_back({"dormant", "since " + human_time(text_at(space, "dormant_since"), now) +
                                       ": the owner is gone from every hub they came from; nothing is withdrawn, and a "

@@ -288,6 +288,13 @@ std::vector<Finding> Administration::doctor() const {
       out.push_back({.level = "error",
                      .what = why,
                      .hint = "mount it there; waiting operations and logins then go on by themselves"});
+    for (const auto& [key, why] : health.missing) {
+      const auto space = p_.catalog.space(key);
+      out.push_back(
+          {.level = "error",
+           .what = (space ? space_words(*space, p_.catalog) : key) + " is gone: " + why,
+           .hint = "sessions start without it; bring it back there, or `homeport dataset release` forgets it"});
+    }
     if (health.management == Reachability::unreachable) {
       out.push_back({.level = "error",
                      .what = "backend " + record.name + " does not answer: " + health.last_error,

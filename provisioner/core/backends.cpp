@@ -24,9 +24,9 @@ Backend::Backend(BackendSpec spec, std::unique_ptr<drivers::StorageDriver> drive
 
 void Backend::note(const std::function<void(BackendHealth&)>& change) {
   const bool turned = health_.with([&](BackendHealth& h) {
-    const auto before = std::tuple(h.management, h.data, h.troubled);
+    const auto before = std::tuple(h.management, h.data, h.troubled, h.missing);
     change(h);
-    return before != std::tuple(h.management, h.data, h.troubled);
+    return before != std::tuple(h.management, h.data, h.troubled, h.missing);
   });
   if (turned) reachability_changes_->fetch_add(1, std::memory_order_acq_rel);
 }
@@ -90,6 +90,17 @@ void Backend::note_troubled(std::map<std::string, std::string> troubled) {
     if (!troubled.contains(pool)) log::info("pool is served again", {{"backend", spec_.name.str()}, {"pool", pool}});
   }
   note([&](BackendHealth& h) { h.troubled = std::move(troubled); });
+}
+
+void Backend::note_missing(std::map<std::string, std::string> missing) {
+  const auto before = health().missing;
+  for (const auto& [space, why] : missing) {
+    if (!before.contains(space)) log::error("import is gone", {{"space", space}, {"why", why}});
+  }
+  for (const auto& [space, why] : before) {
+    if (!missing.contains(space)) log::info("import is back", {{"space", space}});
+  }
+  note([&](BackendHealth& h) { h.missing = std::move(missing); });
 }
 
 void Backends::follow_catalog() {

@@ -20,6 +20,7 @@
 #include "provisioner/core/catalog.h"
 #include "provisioner/core/desired.h"
 #include "provisioner/core/home_guard.h"
+#include "provisioner/core/import_watch.h"
 
 namespace homeport::core {
 
@@ -32,6 +33,8 @@ struct BackendHealth {
   std::vector<drivers::Pool> pools{};  // as last seen
   // Pools that nobody can be served from although the server answers, and why.
   std::map<std::string, std::string> troubled{};
+  // Imported datasets (space keys) whose source is not there any more, and why; see import_watch.h.
+  std::map<std::string, std::string> missing{};
 };
 
 class Backend {
@@ -42,8 +45,10 @@ class Backend {
 
   [[nodiscard]] const BackendSpec& spec() const { return spec_; }
   [[nodiscard]] drivers::StorageDriver& driver() { return *driver_; }
+  [[nodiscard]] const drivers::StorageDriver& driver() const { return *driver_; }
   [[nodiscard]] WorkerPool& workers() { return workers_; }
   [[nodiscard]] HomeGuard& guard() { return guard_; }
+  [[nodiscard]] ImportsSeen& imports() { return imports_; }
   [[nodiscard]] BackendHealth health() const {
     return health_.with([](const BackendHealth& h) { return h; });
   }
@@ -52,6 +57,7 @@ class Backend {
   void note_probe(const drivers::ProbeReport& report, WallTime now);
   void note_pools(std::vector<drivers::Pool> pools, WallTime now);
   void note_troubled(std::map<std::string, std::string> troubled);
+  void note_missing(std::map<std::string, std::string> missing);
   // A light look at the server failed for lack of an answer.
   void note_lost(const Error& error, bool data_too);
 
@@ -63,6 +69,7 @@ class Backend {
   std::unique_ptr<drivers::StorageDriver> driver_;
   Guarded<BackendHealth> health_;
   HomeGuard guard_;
+  ImportsSeen imports_;
   WorkerPool workers_;  // last: its threads end before the driver goes
 };
 using BackendPtr = std::shared_ptr<Backend>;

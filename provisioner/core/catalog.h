@@ -61,6 +61,10 @@ class Catalog {
   [[nodiscard]] std::vector<SpacePtr> homes_of(std::string_view user_key) const;
   // In key order; spaces that are purged, failed or released only with `all`.
   [[nodiscard]] std::vector<SpacePtr> spaces(bool all = false) const;
+  // The last purged home of that name that the backend itself still keeps; null: there is none.
+  [[nodiscard]] SpacePtr kept_by_backend(std::string_view user_key, std::string_view name, WallTime now) const;
+  // How many own file systems of each class live or lie in the trash of a backend. Purged ones that it still keeps too.
+  [[nodiscard]] std::map<std::string, std::uint64_t> own_file_systems(std::string_view backend, WallTime now) const;
   // Did we make something in this pool that is not purged? Cheap where the answer is yes.
   [[nodiscard]] bool pool_in_use(std::string_view backend, std::string_view pool) const;
   [[nodiscard]] std::optional<std::string> open_operation(std::string_view space) const;

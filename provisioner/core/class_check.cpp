@@ -1,5 +1,6 @@
 #include "provisioner/core/class_check.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace homeport::core {
@@ -117,6 +118,23 @@ void check_class(DocReader& in, const ClassSpec& klass) {
   check_identity(in, klass);
   check_texts(in, klass);
   check_mount_options(in, klass);
+}
+
+void check_snapshots(DocReader& in, const drivers::DriverFactory& factory, const Desired& desired) {
+  for (const auto& klass : desired.classes) {
+    if (!klass.snapshots) continue;
+    const auto layout = drivers::layout_from_name(klass.layout).value_or(drivers::Layout::directory);
+    const auto backend = std::find_if(desired.backends.begin(), desired.backends.end(),
+                                      [&](const BackendSpec& one) { return one.name.str() == klass.backend.str(); });
+    if (backend == desired.backends.end()) continue;
+    const auto most = factory.max_snapshots_per_object(backend->kind, layout);
+    if (!most || klass.snapshots->kept() <= *most) continue;
+    in.problem("classes",
+               "class " + klass.name.str() + " keeps " + std::to_string(klass.snapshots->kept()) +
+                   " snapshots of each home (" + klass.snapshots->words() + "), and a file system on backend " +
+                   klass.backend.str() + " bears " + std::to_string(*most),
+               "keep fewer: ages thin out, so 24 hourly, 14 daily and 8 weekly reach two months back with 46");
+  }
 }
 
 }  // namespace homeport::core

@@ -91,6 +91,19 @@ void read_percents(DocReader& in, ClassSpec& klass) {
   klass.notice_percent = std::move(percents);
 }
 
+// How many of each age; what a backend bears is checked where it is known (check_snapshots, snapshot_limits.h).
+SnapshotSchedule read_snapshots(DocReader in) {
+  constexpr std::uint64_t kMost = 10'000;
+  SnapshotSchedule out;
+  for (const auto& [key, into] :
+       {std::pair{"hourly", &out.hourly}, {"daily", &out.daily}, {"weekly", &out.weekly}, {"monthly", &out.monthly}}) {
+    *into = static_cast<std::uint32_t>(in.number(key, 0, 0, kMost));
+  }
+  in.finish();
+  if (out.kept() == 0) in.problem("", "keeps no snapshot", "give hourly, daily, weekly or monthly, or leave it out");
+  return out;
+}
+
 std::optional<GrantSpec> read_grant(DocReader& in) {
   const auto dataset = in.required("dataset", &Slug::parse);
   const bool everyone = in.boolean("everyone", false);
@@ -125,6 +138,15 @@ void refuse_doubles(DocReader& in, std::string_view list, const std::vector<T>& 
 
 std::string GrantSpec::words() const {
   return dataset.str() + " to " + subject_kind + (subject.empty() ? "" : " " + subject);
+}
+
+std::string SnapshotSchedule::words() const {
+  std::string out;
+  for (const auto& [count, word] :
+       {std::pair{hourly, "hourly"}, {daily, "daily"}, {weekly, "weekly"}, {monthly, "monthly"}}) {
+    if (count > 0) out += (out.empty() ? "" : ", ") + std::to_string(count) + " " + word;
+  }
+  return out;
 }
 
 std::string_view backend_mode_name(BackendMode mode) {
@@ -174,6 +196,7 @@ std::optional<ClassSpec> read_class(DocReader& in) {
   if (klass.default_quota && klass.max_quota && *klass.default_quota > *klass.max_quota) {
     in.problem("default_quota", "is larger than max_quota");
   }
+  if (in.has("snapshots")) klass.snapshots = read_snapshots(in.object("snapshots"));
   read_path(in, "home_target", klass.home_target);
   read_path(in, "dataset_root", klass.dataset_root);
   const auto home = AbsolutePath::parse(klass.home_target);
@@ -266,6 +289,7 @@ Desired read_desired(DocReader& in, const drivers::DriverFactory& factory) {
     }
     ++i;
   }
+  check_snapshots(in, factory, out);
   if (in.has("grants")) out.grants.emplace();
   for (auto& item : in.objects("grants")) {
     if (auto spec = read_grant(item)) out.grants->push_back(std::move(*spec));

@@ -33,6 +33,16 @@ struct BackendSpec {
   nlohmann::json section{};  // the whole mapping
 };
 
+// How many snapshots of each space are kept, by age: the newest of that many hours, days, weeks, months.
+struct SnapshotSchedule {
+  std::uint32_t hourly = 0;
+  std::uint32_t daily = 0;
+  std::uint32_t weekly = 0;
+  std::uint32_t monthly = 0;
+  [[nodiscard]] std::uint32_t kept() const { return hourly + daily + weekly + monthly; }  // at most, at any time
+  [[nodiscard]] std::string words() const;  // "24 hourly, 14 daily, 8 weekly"
+};
+
 // Which homes a class gives, and how.
 struct ClassSpec {
   Slug name;
@@ -46,6 +56,8 @@ struct ClassSpec {
   std::optional<bool> create{};
   std::optional<Bytes> default_quota{};
   std::optional<Bytes> max_quota{};
+  // What homes are to be protected by; counted against what the backend bears (snapshot_limits.h).
+  std::optional<SnapshotSchedule> snapshots{};
   std::string home_target = "/home/jovyan";  // where a home appears
   std::uint32_t home_mode = 0700;
   render::IdentityMode identity = render::IdentityMode::native;

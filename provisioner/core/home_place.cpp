@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "provisioner/core/snapshot_limits.h"
 #include "provisioner/core/space_work.h"
 
 namespace homeport::core {
@@ -59,6 +60,10 @@ Result<HomePlace> place_of_home(const Homes::Parts& parts, const ClassSpec& klas
   }
   const bool makes = klass.create.value_or(!klass.existing);
   auto pool = makes ? pool_for_new_home(parts.catalog, *place.backend, klass) : makes_none(klass);
+  if (pool) {
+    if (auto room = check_snapshot_room(parts.catalog, *place.backend, klass, parts.clock.now()); !room)
+      pool = std::move(room).error();
+  }
   if (!pool && !place.existing) return std::move(pool).error();
   if (pool && guards_place(klass)) {
     if (auto strangers = noted_strangers(*place.backend, parts.catalog, klass, *pool, parts.clock.mono()))

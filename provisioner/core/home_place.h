@@ -19,7 +19,7 @@ struct HomePlace {
 
 // By what the class says. No backend call. Errors: not_found (backend), failed_precondition (paused, observed, drained,
 // no pool; the class makes none; what the last look found, home_guard.h), invalid_argument (a name that is no path),
-// already_exists (the place is somebody else's).
+// already_exists (the place is somebody else's), out_of_capacity (snapshot_limits.h).
 [[nodiscard]] Result<HomePlace> place_of_home(const Homes::Parts& parts, const ClassSpec& klass,
                                               const HomeRequest& request);
 

@@ -421,6 +421,13 @@ Result<SpaceRecord> Homes::get(std::string_view realm, std::string_view user, st
   const auto person = p_.catalog.person(realm, user);
   const auto space = person ? p_.catalog.home(person->realm, person->key, server) : nullptr;
   if (space) return *space;
+  const auto kept = person ? p_.catalog.kept_by_backend(person->key, server, p_.clock.now()) : nullptr;
+  if (kept) {
+    return Error{.code = Errc::not_found,
+                 .message = "the home of " + printable(user, 60) + " (" + kept->key +
+                            ") was purged; its backend itself keeps it until " + format_time(*kept->recoverable_until),
+                 .hint = "`homeport home undelete " + kept->key + "` brings it back until then"};
+  }
   return Error{.code = Errc::not_found,
                .message = person ? printable(user, 60) + " has no home" +
                                        (server.empty() ? std::string() : " for server '" + printable(server, 40) + "'")

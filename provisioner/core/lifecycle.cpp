@@ -43,6 +43,25 @@ Result<void> check_resize(const Catalog& catalog, const SpaceRecord& space, cons
   return {};
 }
 
+// What was purged comes back only while the backend itself still keeps it, and where nobody took its place.
+Result<void> check_recovery(const Catalog& catalog, const SpaceRecord& space, WallTime now) {
+  if (space.state != SpaceState::purged || !space.recoverable_until) return {};
+  const auto words = space_words(space, catalog);
+  if (now >= *space.recoverable_until) {
+    return Error{.code = Errc::failed_precondition,
+                 .message = words + " was purged, and its backend removed it for good at " +
+                            format_time(*space.recoverable_until),
+                 .hint = "it can only come back from a backup"};
+  }
+  const auto other = space.kind == SpaceKind::home ? catalog.home(space.realm, space.owner, space.name) : nullptr;
+  if (!other) return {};
+  return Error{.code = Errc::already_exists,
+               .message = words + " was made anew meanwhile (" + other->key + "), and " + space.key +
+                          " would be a second one of that name",
+               .hint = "retire and purge " + other->key + " first; the backend keeps this one until " +
+                       format_time(*space.recoverable_until)};
+}
+
 }  // namespace
 
 Result<void> check_no_sessions(store::ReadTransaction& tx, const Catalog& catalog, const SpaceRecord& space,
@@ -292,7 +311,7 @@ Result<SpaceOutcome> Homes::undelete(const Caller& caller, const std::string& ke
   return change(caller, key,
                 {.verb = Verb::undelete,
                  .is_so = [](const SpaceRecord& space) { return space.state == SpaceState::ready; },
-                 .check = {}});
+                 .check = [&](const SpaceRecord& space) { return check_recovery(p_.catalog, space, p_.clock.now()); }});
 }
 
 Result<SpaceOutcome> Homes::purge(const Caller& caller, const std::string& key, std::string_view confirm) {
@@ -324,6 +343,7 @@ void Homes::preview(const Caller& caller, const std::string& key, std::string_vi
                                             : Verb::purge;
     HOMEPORT_CHECK(may_change(p_.catalog, space, which));
     if (resize) HOMEPORT_CHECK(check_resize(p_.catalog, space, *resize));
+    if (which == Verb::undelete) HOMEPORT_CHECK(check_recovery(p_.catalog, space, p_.clock.now()));
     HOMEPORT_TRY(const auto backend, p_.backends.get_serving(space.backend));
     return std::pair{space, backend};
   };
@@ -343,9 +363,14 @@ void Homes::preview(const Caller& caller, const std::string& key, std::string_vi
                             " at least, and `homeport home undelete` brings it back");
   }
   if (verb == "purge") preview.notes.push_back("this cannot be undone");
+  if (space.recoverable_until && verb == "undelete") {
+    preview.notes.push_back("it was purged; the backend itself keeps it until " +
+                            format_time(*space.recoverable_until));
+  }
   const std::string what(verb);
   const auto marker = marker_of(space, p_.catalog);
-  auto work = [space, backend, preview, what, resize, marker](const OpContext& op) mutable -> Result<Preview> {
+  auto work = [space, backend, preview, what, resize, marker,
+               &catalog = p_.catalog](const OpContext& op) mutable -> Result<Preview> {
     CallLog calls;
     OpContext dry = op;
     dry.calls = &calls;
@@ -356,7 +381,7 @@ void Homes::preview(const Caller& caller, const std::string& key, std::string_vi
     if (what == "undelete") HOMEPORT_CHECK(driver.undelete(dry, ref));
     if (what == "purge") HOMEPORT_CHECK(driver.purge(dry, ref, std::nullopt));
     if (what == "resize" && resize) {
-      const auto quota = quota_class_of(driver, layout_of(space));
+      const auto quota = quota_class_of(driver, space, catalog);
       drivers::Change change{.marker = marker};
       change.marker->quota = resize->quota;
       if (quota == drivers::QuotaClass::hard || quota == drivers::QuotaClass::cooperative) {

@@ -58,7 +58,7 @@ Result<std::string> create_step(StepContext& c) {
   HOMEPORT_CHECK(check_place(c).context(space_words(c.space, c.catalog)));
   HOMEPORT_TRY(auto key, SpaceKey::parse(c.space.key));
   const auto layout = layout_of(c.space);
-  const bool quota = c.space.quota_bytes && enforces(quota_class_of(c.driver, layout));
+  const bool quota = c.space.quota_bytes && enforces(quota_class_of(c.driver, c.space, c.catalog));
   drivers::CreateSpec spec{.layout = layout,
                            .pool = c.space.pool,
                            .key = key,
@@ -70,7 +70,7 @@ Result<std::string> create_step(StepContext& c) {
   if (!c.space.backend_id.empty()) spec.known_id = c.space.backend_id;
   spec.pool_in_use = c.catalog.pool_in_use(c.space.backend, c.space.pool);
   HOMEPORT_TRY(const auto object, c.driver.create(c.op, spec).context(space_words(c.space, c.catalog)));
-  HOMEPORT_CHECK(take_over(c.op, c.driver, object, c.space));
+  HOMEPORT_CHECK(take_over(c.op, c.driver, object, c.catalog, c.space));
   return "id " + object.ref.id + " at " + object.path;
 }
 
@@ -79,12 +79,12 @@ Result<std::string> resize_step(StepContext& c) {
   HOMEPORT_TRY(const auto ref, object_ref(c.space));
   c.space.quota_bytes = quota;
   c.space.quota_wanted.reset();
-  const auto quota_class = quota_class_of(c.driver, layout_of(c.space));
+  const auto quota_class = quota_class_of(c.driver, c.space, c.catalog);
   if (enforces(quota_class)) {
     const drivers::Change change{.quota = std::optional<Bytes>(Bytes{quota}),
                                  .force = c.operation.plan.value("force", false)};
     HOMEPORT_TRY(const auto object, c.driver.update(c.op, ref, change).context(space_words(c.space, c.catalog)));
-    HOMEPORT_CHECK(take_over(c.op, c.driver, object, c.space));
+    HOMEPORT_CHECK(take_over(c.op, c.driver, object, c.catalog, c.space));
     if (object.quota) c.space.quota_bytes = object.quota->count();  // rounded up by the backend
     HOMEPORT_CHECK(write_marker(c));
     return "limit " + Bytes{*c.space.quota_bytes}.to_string() + ", set on the backend";
@@ -112,9 +112,10 @@ Result<std::string> retire_step(StepContext& c) {
 Result<std::string> undelete_step(StepContext& c) {
   HOMEPORT_TRY(const auto ref, object_ref(c.space));
   HOMEPORT_TRY(const auto object, c.driver.undelete(c.op, ref).context(space_words(c.space, c.catalog)));
-  HOMEPORT_CHECK(take_over(c.op, c.driver, object, c.space));
+  HOMEPORT_CHECK(take_over(c.op, c.driver, object, c.catalog, c.space));
   c.space.retired_at.reset();
   c.space.purge_after.reset();
+  c.space.recoverable_until.reset();
   return "back at " + object.path;
 }
 
@@ -142,7 +143,9 @@ Result<std::string> purge_step(StepContext& c) {
   c.also_write = [now = c.clock.now()](store::WriteTransaction& tx, store::SpaceRecord& space) {
     return mark_purged(tx, space.key, now);
   };
-  return std::to_string(c.operation.progress_done) + " entries removed";
+  c.space.recoverable_until = piece.recoverable_until;
+  if (!piece.recoverable_until) return std::to_string(c.operation.progress_done) + " entries removed";
+  return "destroyed; the backend itself keeps it until " + format_time(*piece.recoverable_until);
 }
 
 // An imported home keeps at least what it has and what its people use: nobody is locked out by being imported. Where
@@ -213,7 +216,7 @@ Result<std::optional<drivers::Object>> adopt_home(StepContext& c) {
   c.space.pool = found->ref.pool;
   c.space.gid = found->owner.gid.value;
   c.space.mode = found->mode;
-  HOMEPORT_CHECK(take_over(c.op, c.driver, *found, c.space));
+  HOMEPORT_CHECK(take_over(c.op, c.driver, *found, c.catalog, c.space));
   set_imported_quota(c, *found);
   return found;
 }
@@ -313,7 +316,7 @@ Result<std::string> inspect_step(StepContext& c) {
   c.space.gid = found->owner.gid.value;
   c.space.mode = found->mode;
   if (found->quota) c.space.quota_bytes = found->quota->count();
-  HOMEPORT_CHECK(take_over(c.op, c.driver, *found, c.space));
+  HOMEPORT_CHECK(take_over(c.op, c.driver, *found, c.catalog, c.space));
   return "id " + found->ref.id + ", owner " + std::to_string(c.space.uid) + ":" + std::to_string(c.space.gid);
 }
 

@@ -5,6 +5,7 @@
 
 #include "provisioner/base/log.h"
 #include "provisioner/core/gauges.h"
+#include "provisioner/core/snapshot_limits.h"
 
 namespace homeport::core {
 namespace {
@@ -92,7 +93,8 @@ void Provisioner::stop() {
 
 std::vector<Finding> Provisioner::doctor() const {
   auto out = administration_.doctor();
-  for (const auto& more : {markers_.findings(), hub_people_.findings(), cluster_volumes_.findings()})
+  for (const auto& more : {markers_.findings(), hub_people_.findings(), cluster_volumes_.findings(),
+                           snapshot_findings(catalog_, backends_, env_.clock.now())})
     out.insert(out.end(), more.begin(), more.end());
   if (out.empty()) out.push_back({.level = "ok", .what = "nothing is wrong"});
   return out;
@@ -145,6 +147,7 @@ void Provisioner::look_at(const BackendPtr& backend) {
           auto troubled = troubled_pools(catalog_, backend->spec().name.str(), *pools);
           backend->note_pools(std::move(*pools), env_.clock.now());
           backend->note_troubled(std::move(troubled));
+          look_at_imports(op, *backend, catalog_);
         } else if (pools.error().code == Errc::unavailable || pools.error().code == Errc::timed_out) {
           backend->note_lost(pools.error(), backend->driver().info()->management_is_data);
         } else {

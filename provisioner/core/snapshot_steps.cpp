@@ -107,7 +107,7 @@ Result<std::string> clone_space_step(StepContext& c) {
                            .owner = {Uid{c.space.uid}, Gid{c.space.gid}},
                            .mode = c.space.mode,
                            .marker = marker_of(c.space, c.catalog)};
-  const auto quota_class = quota_class_of(c.driver, layout_of(c.space));
+  const auto quota_class = quota_class_of(c.driver, c.space, c.catalog);
   const bool enforced = quota_class == drivers::QuotaClass::hard || quota_class == drivers::QuotaClass::cooperative;
   if (c.space.quota_bytes && enforced) spec.quota = Bytes{*c.space.quota_bytes};
   if (!c.space.backend_id.empty()) spec.known_id = c.space.backend_id;
@@ -115,7 +115,7 @@ Result<std::string> clone_space_step(StepContext& c) {
   std::optional<std::string> snapshot;
   if (c.operation.plan.contains("name")) snapshot = c.operation.plan.value("name", "");
   HOMEPORT_TRY(const auto object, cloner->clone(c.op, from, snapshot, spec).context(space_words(c.space, c.catalog)));
-  HOMEPORT_CHECK(take_over(c.op, c.driver, object, c.space));
+  HOMEPORT_CHECK(take_over(c.op, c.driver, object, c.catalog, c.space));
   c.also_write = [op = c.operation](store::WriteTransaction& tx, store::SpaceRecord&) {
     return release_clone_source(tx, op, false);
   };
@@ -137,7 +137,7 @@ Result<std::string> overwrite_space_step(StepContext& c) {
                                .name = c.operation.plan.value("name", "")};
   HOMEPORT_TRY(const auto object,
                power->overwrite_from_snapshot(c.op, ref, from).context(space_words(c.space, c.catalog)));
-  HOMEPORT_CHECK(take_over(c.op, c.driver, object, c.space));
+  HOMEPORT_CHECK(take_over(c.op, c.driver, object, c.catalog, c.space));
   return "as it was in " + from.name;
 }
 

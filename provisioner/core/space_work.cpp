@@ -59,8 +59,12 @@ drivers::Capabilities capabilities_of(const drivers::StorageDriver& driver, driv
   return at == info->layouts.end() ? drivers::Capabilities{} : at->second;
 }
 
-drivers::QuotaClass quota_class_of(const drivers::StorageDriver& driver, drivers::Layout layout) {
-  return capabilities_of(driver, layout).quota;
+drivers::QuotaClass quota_class_of(const drivers::StorageDriver& driver, const SpaceRecord& space,
+                                   const Catalog& catalog) {
+  const auto can = capabilities_of(driver, layout_of(space));
+  const auto klass = can.quota_by_owner ? catalog.klass(space.klass) : nullptr;
+  const bool one_owner = klass && klass->identity == render::IdentityMode::squash;
+  return one_owner ? drivers::QuotaClass::measured : can.quota;
 }
 
 void raise_above_use(SpaceRecord& space, const std::string& how) {
@@ -81,11 +85,11 @@ void settle_limit(SpaceRecord& space) {
 }
 
 Result<void> take_over(const OpContext& op, drivers::StorageDriver& driver, const drivers::Object& object,
-                       SpaceRecord& space) {
+                       const Catalog& catalog, SpaceRecord& space) {
   space.backend_id = object.ref.id;
   space.backend_name = object.ref.name;
   space.path = object.path;
-  space.quota_class = std::string(drivers::quota_class_name(quota_class_of(driver, layout_of(space))));
+  space.quota_class = std::string(drivers::quota_class_name(quota_class_of(driver, space, catalog)));
   if (object.usage) {
     space.usage = store::UsageRecord{.bytes = object.usage->bytes.count(),
                                      .files = object.usage->files,
@@ -165,7 +169,7 @@ Result<void> state_allows(const Catalog& catalog, const SpaceRecord& space, Verb
       return wrong(space.state == SpaceState::retired ? "undelete it first" : "wait until it is ready");
     case Verb::undelete:
       if (space.state == SpaceState::retired || space.state == SpaceState::retiring ||
-          space.state == SpaceState::undeleting)
+          space.state == SpaceState::undeleting || space.recoverable_until)
         return {};
       return wrong("only a retired space can be undeleted; what is purged is gone");
     case Verb::purge:

@@ -18,7 +18,7 @@ namespace homeport::core {
 [[nodiscard]] render::Source to_render(const drivers::MountSource& source);
 // What the driver answered, taken over into the record (id, path, usage, mount source, quota class).
 Result<void> take_over(const OpContext& op, drivers::StorageDriver& driver, const drivers::Object& object,
-                       store::SpaceRecord& space);
+                       const Catalog& catalog, store::SpaceRecord& space);
 // Sets the limit that waited for the use to be known; none waits: nothing. Precondition: space.usage.
 void settle_limit(store::SpaceRecord& space);
 // A limit below 20 % above its use becomes that. `how`: how the home came to be ours. Precondition: usage and a limit.
@@ -28,7 +28,10 @@ void raise_above_use(store::SpaceRecord& space, const std::string& how);
                                                     const store::SpaceRecord& space);
 // All off for a layout that the driver does not have.
 [[nodiscard]] drivers::Capabilities capabilities_of(const drivers::StorageDriver& driver, drivers::Layout layout);
-[[nodiscard]] drivers::QuotaClass quota_class_of(const drivers::StorageDriver& driver, drivers::Layout layout);
+// Who makes its limit hold. measured, whatever the backend could, where it counts owners and the class squashes
+// everybody to one.
+[[nodiscard]] drivers::QuotaClass quota_class_of(const drivers::StorageDriver& driver, const store::SpaceRecord& space,
+                                                 const Catalog& catalog);
 // Of what stood before us: looked at and snapshotted, not limited and not removed until an admin says so.
 inline constexpr store::Rights kImportedRights{.read = true, .snapshot = true, .resize = false, .destroy = false};
 // A home is only taken over by whom it belongs to. Errors: failed_precondition.

@@ -173,6 +173,12 @@ Result<std::map<std::string, std::string>> due_datasets(const Catalog& catalog, 
   return wanted;
 }
 
+// A mount of what somebody removed would hang or fail, and take the session with it.
+bool stands(const Backends& backends, const SpaceRecord& dataset) {
+  const auto backend = backends.get(dataset.backend);
+  return !backend || !(*backend)->health().missing.contains(dataset.key);
+}
+
 void add_missing(const std::string& name, render::MountSpec& spec) {
   spec.notices.push_back({.code = "dataset-missing",
                           .level = render::NoticeLevel::warn,
@@ -205,13 +211,13 @@ void add_left_out(std::size_t left_out, std::size_t all, render::MountSpec& spec
 
 // In the order of their names, as many as a spec takes. Where the request names datasets (`wanted`), no others are
 // shown, so what was asked for is never displaced by what was not.
-Result<void> add_datasets(const Catalog& catalog, const SpecRequest& request, const store::UserRecord& user,
-                          const ClassSpec& klass, BuiltSpec& built) {
+Result<void> add_datasets(const Catalog& catalog, const Backends& backends, const SpecRequest& request,
+                          const store::UserRecord& user, const ClassSpec& klass, BuiltSpec& built) {
   HOMEPORT_TRY(const auto due, due_datasets(catalog, request, user));
   std::size_t left_out = 0;
   for (const auto& [name, access] : due) {
     const auto space = catalog.space_by_label("dataset/" + name);
-    const bool there = space && space->state == SpaceState::ready && !space->source.empty();
+    const bool there = space && space->state == SpaceState::ready && !space->source.empty() && stands(backends, *space);
     auto made = there ? dataset_mount(*space, klass, access == "rw" ? render::MountAccess::rw : render::MountAccess::ro)
                       : Result<render::Mount>(Error{.code = Errc::not_found});
     if (!made) {
@@ -341,7 +347,7 @@ Result<BuiltSpec> build_spec(const Catalog& catalog, const Backends& backends, c
   spec.mounts.push_back(std::move(mount));
   built.spaces.push_back(home.key);
   add_merged(catalog, user, *klass, built);
-  HOMEPORT_CHECK(add_datasets(catalog, request, user, *klass, built));
+  HOMEPORT_CHECK(add_datasets(catalog, backends, request, user, *klass, built));
   add_health(backends, catalog, home, spec);
   add_copying(home, spec);
   spec.environment = klass->environment;

@@ -268,6 +268,7 @@ void describe(V& v, T& r) {
   v("created_at", r.created_at);
   v("retired_at", r.retired_at);
   v("purge_after", r.purge_after);
+  v("recoverable_until", r.recoverable_until);
   v("note", r.note);
   v("copying", r.copying);
   v("copy_claim", r.copy_claim);

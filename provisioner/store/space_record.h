@@ -85,7 +85,9 @@ struct SpaceRecord {
   WallTime created_at{};
   std::optional<WallTime> retired_at{};
   std::optional<WallTime> purge_after{};  // earliest time the policy lets it be purged
-  std::string note{};                     // free words of an admin
+  // Purged, and the backend keeps it that long by itself: until then it can come back.
+  std::optional<WallTime> recoverable_until{};
+  std::string note{};  // free words of an admin
   // Set while somebody's files are copied into it: from where. Logins do not get it until that is over.
   Boxed<std::string> copying{};
   Boxed<CopyClaimRecord> copy_claim{};

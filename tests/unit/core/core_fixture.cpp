@@ -9,8 +9,15 @@ namespace {
 // Lets several StorageDrivers (one per Provisioner of a test) reach the same world: a restart finds what stood.
 class SharedMemory final : public drivers::StorageDriver, public drivers::DriverLayer {
  public:
-  explicit SharedMemory(std::shared_ptr<drivers::MemoryDriver> world) : world_(std::move(world)) {}
-  [[nodiscard]] std::shared_ptr<const drivers::DriverInfo> info() const override { return world_->info(); }
+  SharedMemory(std::shared_ptr<drivers::MemoryDriver> world,
+               std::shared_ptr<std::function<void(drivers::DriverInfo&)>> adjust)
+      : world_(std::move(world)), adjust_(std::move(adjust)) {}
+  [[nodiscard]] std::shared_ptr<const drivers::DriverInfo> info() const override {
+    if (!*adjust_) return world_->info();
+    auto info = std::make_shared<drivers::DriverInfo>(*world_->info());
+    (*adjust_)(*info);
+    return info;
+  }
   Result<drivers::ProbeReport> probe(const OpContext& op) override { return world_->probe(op); }
   Result<std::vector<drivers::Pool>> pools(const OpContext& op) override { return world_->pools(op); }
   Result<std::optional<drivers::Cursor>> scan(const OpContext& op, const drivers::Query& query,
@@ -50,6 +57,7 @@ class SharedMemory final : public drivers::StorageDriver, public drivers::Driver
 
  private:
   std::shared_ptr<drivers::MemoryDriver> world_;
+  std::shared_ptr<std::function<void(drivers::DriverInfo&)>> adjust_;
 };
 
 constexpr std::chrono::minutes kTestLease{10};
@@ -66,10 +74,14 @@ Result<std::unique_ptr<drivers::StorageDriver>> FaultyFactory::make(const std::s
   HOMEPORT_TRY(auto config, drivers::memory_config_from_section(section));
   auto& world = worlds_[backend];
   if (!world) world = std::make_shared<drivers::MemoryDriver>(std::move(config), clock_);
-  std::unique_ptr<drivers::StorageDriver> shared = std::make_unique<SharedMemory>(world);
+  std::unique_ptr<drivers::StorageDriver> shared = std::make_unique<SharedMemory>(world, adjust);
   std::unique_ptr<drivers::StorageDriver> driver =
       std::make_unique<drivers::FaultyDriver>(std::move(shared), clock_, plan);
   return around ? around(std::move(driver)) : std::move(driver);
+}
+
+std::optional<std::uint32_t> FaultyFactory::max_snapshots_per_object(const std::string&, drivers::Layout layout) const {
+  return layout == drivers::Layout::filesystem ? max_snapshots : std::nullopt;
 }
 
 drivers::MemoryDriver* FaultyFactory::memory(const std::string& backend) const {

@@ -26,6 +26,12 @@ class FaultyFactory final : public drivers::DriverFactory {
                                                        const nlohmann::json& section) const override;
 
   std::shared_ptr<drivers::FaultPlan> plan = std::make_shared<drivers::FaultPlan>();
+  // What its backends are said to be able to do, changed by a test; read at each look.
+  std::shared_ptr<std::function<void(drivers::DriverInfo&)>> adjust =
+      std::make_shared<std::function<void(drivers::DriverInfo&)>>();
+  std::optional<std::uint32_t> max_snapshots{};  // of one space of layout filesystem
+  [[nodiscard]] std::optional<std::uint32_t> max_snapshots_per_object(const std::string& kind,
+                                                                      drivers::Layout layout) const override;
   // Asked before a driver is made; an error of it is make()'s.
   std::function<Result<void>(const std::string& backend, const nlohmann::json& section)> before_make{};
   // Puts a layer of the test's own around each driver that is made.
