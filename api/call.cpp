@@ -81,10 +81,12 @@ Response pending_response(const store::OperationRecord& operation) {
 Error error_of(const store::OperationRecord& operation) {
   if (operation.state == store::OperationState::parked) {
     const std::string why = operation.failure ? ": " + operation.failure->message : std::string();
-    return Error{
-        .code = Errc::failed_precondition,
-        .message = "operation " + operation.id + " waits for an admin" + why,
-        .hint = "`homeport operation show " + operation.id + "` says what happened; then retry it or give it up"};
+    std::string first = operation.failure ? operation.failure->hint : std::string();
+    if (!first.empty()) first += "; ";
+    return Error{.code = Errc::failed_precondition,
+                 .message = "operation " + operation.id + " waits for an admin" + why,
+                 .hint = first + "`homeport operation show " + operation.id +
+                         "` says what happened; then retry it or give it up"};
   }
   if (operation.failure) return failure_of(operation);
   if (operation.state == store::OperationState::cancelled) {

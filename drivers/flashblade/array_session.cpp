@@ -39,6 +39,17 @@ std::string encoded_target(const std::string& base, const ApiCall& call) {
   return target.str();
 }
 
+// What an admin can look at when nothing answers as an array would.
+Error with_hint(Error error, const Url& url) {
+  const bool lost = error.code == Errc::unavailable || error.code == Errc::timed_out || error.code == Errc::internal;
+  if (!lost || !error.hint.empty()) return error;
+  error.hint = url.tls
+                   ? "management.url is the address of the array's management interface, as in a browser; is its port "
+                     "open to this host?"
+                   : "does that port speak HTTPS? Then write https:// in management.url, and leave plain_http out";
+  return error;
+}
+
 }  // namespace
 
 std::string ApiCall::words() const {
@@ -103,7 +114,9 @@ Result<http::Reply> ArraySession::exchange(const OpContext& op, const http::Requ
 Result<RestVersion> ArraySession::negotiate(const OpContext& op) {
   const http::Request request{
       .method = "GET", .target = "/api/api_version", .headers = {{"Accept", "application/json"}}};
-  HOMEPORT_TRY(const auto reply, exchange(op, request));
+  auto first = exchange(op, request);
+  if (!first) return with_hint(std::move(first).error(), config_.url);
+  const auto reply = std::move(first).value();
   if (!is_success(reply.status)) {
     auto error = refusal(reply, "GET api_version", false);
     if (reply.status >= 500) return error;

@@ -182,6 +182,11 @@ Result<std::unique_ptr<Tree>> Backend::mount(const OpContext& op, const FileSyst
     if (again && clock_->sleep_for(pause, op.stop)) continue;
     auto error = std::move(tree).context("root directory of file system " + fs.name).error();
     if (moving) error.code = Errc::unavailable;
+    if (!moving && !unknown_yet && error.hint.empty()) {
+      error.hint =
+          "data.address is where the array serves NFS (a network interface with the service data); mountd and NFS " +
+          std::string("there must be reachable from this host, and NFSv3 be on");
+    }
     if (moving || !unknown_yet) return error;
     error.hint = !fs.nfs_v3 ? "NFSv3 is switched off for it on the array; Homeport sets owners over NFSv3"
                             : "exports.homeport must name this host as the array sees it, with root not squashed; " +

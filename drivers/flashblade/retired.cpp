@@ -120,8 +120,10 @@ Result<PurgeStep> purge_space(const OpContext& op, Backend& backend, const Objec
     return Error{.code = Errc::invalid_argument, .message = "'" + printable(*from, 60) + "' is not a place in a purge"};
   }
   HOMEPORT_CHECK(backend.pool(ref.layout, ref.pool));
-  HOMEPORT_TRY(const auto array, backend.ready(op));
+  HOMEPORT_CHECK(backend.ready(op));
   HOMEPORT_TRY(const auto standing, verify(op, backend, ref, MarkerRule::must_match));
+  // Again: the session may have been renewed, and SafeMode switched on since the last one began.
+  HOMEPORT_TRY(const auto array, backend.ready(op));
   if (!standing) return sweep_marker(op, backend, ref);
   if (standing->record.shelf != Shelf::trash) {
     return Error{.code = Errc::failed_precondition,

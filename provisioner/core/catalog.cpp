@@ -430,27 +430,6 @@ std::vector<SpacePtr> Catalog::spaces(bool all) const {
   return out;
 }
 
-SpacePtr Catalog::kept_by_backend(std::string_view user_key, std::string_view name, WallTime now) const {
-  SpacePtr last;
-  const std::shared_lock lock(mutex_);
-  for (const auto& [key, space] : image_->spaces) {
-    if (space->owner != user_key || space->name != name || space->kind != SpaceKind::home) continue;
-    if (space->state != store::SpaceState::purged || space->recoverable_until <= now) continue;
-    if (!last || *last->recoverable_until < *space->recoverable_until) last = space;
-  }
-  return last;
-}
-
-std::map<std::string, std::uint64_t> Catalog::own_file_systems(std::string_view backend, WallTime now) const {
-  std::map<std::string, std::uint64_t> out;
-  const std::shared_lock lock(mutex_);
-  for (const auto& [key, space] : image_->spaces) {
-    if (space->backend != backend || space->imported || space->layout != "filesystem") continue;
-    if (!space->label().empty() || space->recoverable_until > now) ++out[space->klass];
-  }
-  return out;
-}
-
 bool Catalog::pool_in_use(std::string_view backend, std::string_view pool) const {
   const std::shared_lock lock(mutex_);
   return std::any_of(image_->spaces.begin(), image_->spaces.end(), [&](const auto& row) {

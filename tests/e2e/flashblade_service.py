@@ -60,7 +60,14 @@ desired:
     def file_systems(self):
         # A session and a version that no fault has taken away.
         client = flashblade_sim.Client(self.sim, version="2.2")
-        return {item["name"]: item for item in client.items("GET", "file-systems")}
+        out, token = {}, {}
+        while True:
+            status, page = client.call("GET", "file-systems", **token)
+            self.assertEqual(status, 200, page)
+            out.update((item["name"], item) for item in page["items"])
+            if not page["continuation_token"]:
+                return out
+            token = {"continuation_token": page["continuation_token"]}
 
     def failed_checks(self, daemon, backend="fb1"):
         """What the probe found wrong: {name: (detail, hint)}."""

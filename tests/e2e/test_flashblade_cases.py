@@ -119,7 +119,7 @@ class CaseTest(flashblade_service.ArrayServiceTest):
         for name in ("imagenet", "mnist"):
             answer = daemon.call("PUT", f"/v1/datasets/{name}?wait=20", {"backend": "fb1", "path": "/" + name})
             self.assertIn(answer.status, (200, 201), answer)
-            granted = daemon.call("POST", f"/v1/datasets/{name}/grants", {"everyone": True})
+            granted = daemon.call("POST", f"/v1/datasets/{name}/grants", {"subject_kind": "everyone", "access": "ro"})
             self.assertLess(granted.status, 300, granted)
         def mounted(user):
             answer = self.login(daemon, user)
