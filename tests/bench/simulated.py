@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -123,16 +124,15 @@ class Service:
             f.write(CONFIG.format(token=token, workers=workers, connections=connections, timeout=timeout, **{
                 key: array.ready[key] for key in ("http", "nfs_port", "mount_port")}))
         self.log = open(self.log_path, "wb")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
         self.process = subprocess.Popen([find(folder, "homeportd"), "--config", f"{place.path}/config.yaml", "--state", self.state,
-                                         "--listen", "127.0.0.1:0"], stdout=self.log, stderr=self.log)
-        self.port = None
+                                         "--listen", f"127.0.0.1:{self.port}"], stdout=self.log, stderr=self.log)
         end = time.monotonic() + 60
-        while self.port is None or not self.is_ready():
+        while not self.is_ready():
             if time.monotonic() > end or self.process.poll() is not None:
                 raise SystemExit(f"homeportd did not become ready:\n{self.said()[-2000:]}")
-            for line in self.said().splitlines():
-                if "listening" in line and "address=" in line:
-                    self.port = int(line.split("address=", 1)[1].split()[0].strip('"').rsplit(":", 1)[1])
             time.sleep(0.01)
 
     def said(self):

@@ -123,7 +123,7 @@ class RequestTest(flashblade_service.ArrayServiceTest):
         self.assertIn("uses 3MiB, more than 1MiB", below.text)
         self.assertIn("force", below.text)
         self.assertEqual(self.file_systems()[home["path"].lstrip("/")]["provisioned"], 1 << 30)
-        forced = daemon.call("PATCH", "/v1/homes/alice?wait=20", {"quota": "1MiB", "force": True})
+        forced = daemon.call("PATCH", "/v1/homes/alice?wait=20&force=true", {"quota": "1MiB"})
         self.assertEqual(forced.status, 200, forced)
         self.assertEqual(self.file_systems()[home["path"].lstrip("/")]["provisioned"], 1 << 20)
 

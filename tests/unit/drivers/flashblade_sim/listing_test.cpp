@@ -77,7 +77,7 @@ TEST_F(ListingTest, TotalsFollowToo) {
   EXPECT_EQ(total("filter=name='c'")["provisioned"], 500);
   EXPECT_EQ(total("names=b")["provisioned"], 1000);
   array_.with([](World& world, Sessions&) {
-    EXPECT_TRUE(act(world, Json{{"do", "usage"}, {"file_system", "d"}, {"bytes", 77}}));
+    EXPECT_TRUE(act(world, Json{{"do", "usage"}, {"file_system", "d"}, {"bytes", 77U}}));
   });
   EXPECT_EQ(total("limit=1")["space"]["virtual"], 77);
 }
