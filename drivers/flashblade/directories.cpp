@@ -19,6 +19,7 @@ constexpr const char* kQuotas = "quotas";
 constexpr std::uint32_t kRootOnly = 0700;
 constexpr std::size_t kLongestKey = 64;
 constexpr std::chrono::milliseconds kPause{5000};
+constexpr std::chrono::minutes kClaimHolds{10};
 
 Result<std::optional<Node>> quota_directory(const OpContext& op, Tree& tree, bool make) {
   Node at = tree.root().node;
@@ -165,14 +166,23 @@ Result<std::optional<std::string>> Directories::bearer(const OpContext& op, Tree
   return std::optional<std::string>(std::move(text));
 }
 
-Result<void> Directories::check_free(const OpContext& op, const PoolConfig& pool, const std::string& standing,
-                                     const Holder& holder) {
+Result<void> Directories::check_free(const OpContext& op, const PoolConfig& pool, Tree& tree,
+                                     const std::string& standing, const Holder& holder) {
   if (!SpaceKey::parse(standing)) return {};
   HOMEPORT_TRY(auto* driver, nfs(op));
   const Lookup other{.layout = Layout::directory, .pool = pool.name, .name = backend_.prefix() + standing};
   HOMEPORT_TRY(const auto stands, driver->find(op, other));
-  if (!stands) return {};
-  return bears_already(holder, pool, standing, stands->state == ObjectState::trashed);
+  if (stands) return bears_already(holder, pool, standing, stands->state == ObjectState::trashed);
+  // A limit is claimed before its directory is made: a young claim is of somebody at work.
+  HOMEPORT_TRY(const auto directory, quota_directory(op, tree, false));
+  if (!directory) return {};
+  HOMEPORT_TRY(const auto file, tree.lookup(op, *directory, holder.file()));
+  if (!file || backend_.clock().now() - file->attributes.modified > kClaimHolds) return {};
+  return Error{.code = Errc::unavailable,
+               .message = "space " + standing + ", which bears the limit of " + holder.words() + " in pool " +
+                          pool.name + ", is being made",
+               .hint = "wait until it stands; a claim that leads to nothing ends by itself after ten minutes",
+               .retry_after = kPause};
 }
 
 Error Directories::bears_already(const Holder& holder, const PoolConfig& pool, const std::string& space, bool trashed) {
@@ -187,7 +197,7 @@ Result<void> Directories::claim(const OpContext& op, const PoolConfig& pool, Tre
                                 const SpaceKey& key) {
   HOMEPORT_TRY(const auto standing, bearer(op, tree, holder));
   if (standing == key.str()) return {};
-  if (standing) HOMEPORT_CHECK(check_free(op, pool, *standing, holder));
+  if (standing) HOMEPORT_CHECK(check_free(op, pool, tree, *standing, holder));
   HOMEPORT_TRY(const auto directory, quota_directory(op, tree, true));
   if (standing) {
     const Tree::Removal old{.directory = *directory, .name = holder.file()};

@@ -46,7 +46,8 @@ class Directories {
   // Whose limit it is: the key in the holder's file; nullopt: nobody's.
   Result<std::optional<std::string>> bearer(const OpContext& op, Tree& tree, const Holder& holder);
   // Refused when the space that bears the limit stands, live or in the trash.
-  Result<void> check_free(const OpContext& op, const PoolConfig& pool, const std::string& standing,
+  // A young claim whose space is not there yet is unavailable.
+  Result<void> check_free(const OpContext& op, const PoolConfig& pool, Tree& tree, const std::string& standing,
                           const Holder& holder);
   static Error bears_already(const Holder& holder, const PoolConfig& pool, const std::string& space, bool trashed);
   Result<void> claim(const OpContext& op, const PoolConfig& pool, Tree& tree, const Holder& holder,
