@@ -193,7 +193,15 @@ Result<std::optional<FileSystem>> ArrayApi::change_file_system(const OpContext& 
                                                                const FileSystemChange& wanted) {
   ApiCall call{.method = "PATCH", .endpoint = "file-systems", .query = {{"ids", id}}, .body = body_of(wanted)};
   if (wanted.ignore_usage) call.query.emplace_back("ignore_usage", "true");
-  HOMEPORT_TRY(const auto body, change(op, call));
+  auto answered = change(op, call);
+  // One with a link to a copy goes only when its link may go with it. The copy itself stays on the other array.
+  const bool linked = !answered && wanted.destroyed == true && answered.error().upstream &&
+                      answered.error().upstream->detail.find("replica link") != std::string::npos;
+  if (linked) {
+    call.query.emplace_back("delete_link_on_eradication", "true");
+    answered = change(op, call);
+  }
+  HOMEPORT_TRY(const auto body, std::move(answered));
   if (!body) return std::optional<FileSystem>();
   HOMEPORT_TRY(auto now,
                only<FileSystem>(*body, call.words(), &file_system_from, [&](const auto& fs) { return fs.id == id; }));
