@@ -334,7 +334,7 @@ TEST_F(HandlersTest, MetricsCountAnswersByRoute) {
   EXPECT_THAT(text, HasSubstr(R"(homeport_mountspecs_total{state="issued"} 1)"));
   ask("POST", "/v1/datasets/sets/grants", R"({"subject_kind":"everyone"})");
   auto wanted = json::parse(standard());
-  wanted["classes"][0].update({{"home_target", "/work/sets"}, {"dataset_root", "/work"}});
+  for (auto& klass : wanted["classes"]) klass.update({{"home_target", "/work/sets"}, {"dataset_root", "/work"}});
   ask("POST", "/v1/apply", wanted.dump());
   EXPECT_EQ(ask("POST", "/v1/mountspecs", kSpec, 200, "spawner")["state"], "degraded");
   EXPECT_THAT(std::string(send("GET", "/metrics", {}, "auditor").text()), HasSubstr(R"({state="degraded"} 1)"));
