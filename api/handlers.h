@@ -74,6 +74,7 @@ void list_backends(const CallPtr& call);
 void get_backend(const CallPtr& call);
 void probe_backend(const CallPtr& call);
 void list_exports(const CallPtr& call);
+void list_file_systems(const CallPtr& call);
 void pause_backend(const CallPtr& call);
 void resume_backend(const CallPtr& call);
 void drain_backend(const CallPtr& call);

@@ -101,6 +101,21 @@ void list_exports(const CallPtr& call) {
   });
 }
 
+void list_file_systems(const CallPtr& call) {
+  guarded(call, [&]() -> Result<void> {
+    HOMEPORT_TRY(const auto record, record_of(call));
+    call->api.core().list_file_systems(call->caller(), record.name,
+                                       std::string(call->request.query("match").value_or("")),
+                                       [call](Result<std::vector<core::ListedFileSystem>> found) {
+                                         if (!found) return call->fail(found.error());
+                                         json items = json::array();
+                                         for (const auto& one : *found) items.push_back(file_system_json(one));
+                                         call->reply_json(200, {{"items", std::move(items)}});
+                                       });
+    return {};
+  });
+}
+
 void pause_backend(const CallPtr& call) {
   const auto text = read_body(call->request, [](DocReader& in) { return in.text("text"); });
   if (!text) return call->fail(text.error());

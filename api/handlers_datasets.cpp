@@ -2,6 +2,7 @@
 #include "api/handlers.h"
 #include "api/lists.h"
 #include "api/wire_backend.h"
+#include "api/wire_home.h"
 #include "api/wire_operation.h"
 #include "api/wire_space.h"
 
@@ -29,20 +30,23 @@ Result<core::ImportRequest> read_import(const CallPtr& call) {
     std::optional<AbsolutePath> path;
     bool read_only;
     std::string note;
+    drivers::Layout layout;
   };
   HOMEPORT_TRY(auto name, Slug::parse(call->request.param("name")));
   HOMEPORT_TRY(auto body, read_body(call->request, [](DocReader& in) {
                  return Body{.backend = in.required("backend", &Slug::parse),
                              .path = in.required("path", &AbsolutePath::parse),
                              .read_only = in.boolean("read_only", true),
-                             .note = in.text("note", "")};
+                             .note = in.text("note", ""),
+                             .layout = read_layout(in)};
                }));
   return core::ImportRequest{.realm = call->realm,
                              .name = std::move(name),
                              .backend = std::move(*body.backend),
                              .path = std::move(*body.path),
                              .read_only = body.read_only,
-                             .note = std::move(body.note)};
+                             .note = std::move(body.note),
+                             .layout = body.layout};
 }
 
 // The subject of a grant as people write it; names are parsed here.

@@ -21,6 +21,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::chrono::seconds kDoctorTime{25};  // for a look at each array
+
 struct FileRequest {
   std::string file;
 };
@@ -112,9 +114,11 @@ std::optional<Response> get_version(Api& api, const Request&, const policies::Pr
 }
 
 void get_doctor(const CallPtr& call) {
-  json findings = json::array();
-  for (const auto& finding : call->api.core().doctor()) findings.push_back(finding_json(finding));
-  call->reply_json(200, {{"findings", std::move(findings)}});
+  call->api.core().doctor(call->caller(kDoctorTime), [call](const std::vector<core::Finding>& found) {
+    json findings = json::array();
+    for (const auto& finding : found) findings.push_back(finding_json(finding));
+    call->reply_json(200, {{"findings", std::move(findings)}});
+  });
 }
 
 void get_events(const CallPtr& call) {

@@ -101,6 +101,7 @@ constexpr std::array kTable{
   RouteEntry{kGet, "/v1/backends/{name}", kInventory, kNone, "", kNoBody, false, on_workers(get_backend)},
   RouteEntry{kPost, "/v1/backends/{name}/probe", kSpaces, kNone, "wait", kNoBody, false, on_workers(probe_backend)},
   RouteEntry{kGet, "/v1/backends/{name}/exports", kInventory, kNone, "wait", kNoBody, false, on_workers(list_exports)},
+  RouteEntry{kGet, "/v1/backends/{name}/file-systems", kInventory, kNone, "match wait", kNoBody, false, on_workers(list_file_systems)},
   RouteEntry{kPost, "/v1/backends/{name}/pause", kManage, kKept, "", kSmall, false, on_workers(pause_backend)},
   RouteEntry{kPost, "/v1/backends/{name}/resume", kManage, kKept, "", kNoBody, false, on_workers(resume_backend)},
   RouteEntry{kPost, "/v1/backends/{name}/drain", kManage, kKept, "", kNoBody, false, on_workers(drain_backend)},

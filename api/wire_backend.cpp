@@ -122,6 +122,25 @@ json export_json(const core::DiscoveredExport& found) {
           {"pool", found.pool}};
 }
 
+json file_system_json(const core::ListedFileSystem& found) {
+  const auto text = [](const std::string& one) { return one.empty() ? json() : json(one); };
+  const auto& fs = found.file_system;
+  return {{"name", fs.name},
+          {"id", fs.id},
+          {"path", fs.path},
+          {"limit_bytes", bytes_json(fs.limit)},
+          {"limit_holds", fs.limit_holds},
+          {"used_bytes", bytes_json(fs.used)},
+          {"own", fs.own},
+          {"space", found.space ? json(found.space->key) : json()},
+          {"space_name", found.space && found.space->kind == SpaceKind::dataset ? json(found.space->name) : json()},
+          {"replaced", text(found.replaced)},
+          {"reason", text(fs.refusal)},
+          {"why", text(fs.why)},
+          {"remarks", fs.remarks},
+          {"open_to_all", text(fs.open_to_all)}};
+}
+
 json import_preview_json(const core::ImportPreview& preview) {
   const auto& seen = preview.inspection;
   const auto& counts = preview.counts;

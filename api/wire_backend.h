@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "provisioner/core/administration.h"
+#include "provisioner/core/array_look.h"
 #include "provisioner/core/datasets.h"
 
 namespace homeport::api {
@@ -19,6 +20,7 @@ struct BackendFacts {
 [[nodiscard]] nlohmann::json backend_json(const store::BackendRecord& record, const BackendFacts& facts);
 [[nodiscard]] nlohmann::json probe_json(const drivers::ProbeReport& report);
 [[nodiscard]] nlohmann::json export_json(const core::DiscoveredExport& found);
+[[nodiscard]] nlohmann::json file_system_json(const core::ListedFileSystem& found);
 [[nodiscard]] nlohmann::json import_preview_json(const core::ImportPreview& preview);
 
 }  // namespace homeport::api

@@ -26,6 +26,11 @@ Result<T> at(Result<T> parsed, const std::string& pointer) {
 
 }  // namespace
 
+drivers::Layout read_layout(DocReader& in) {
+  const auto word = in.choice("layout", {"directory", "filesystem"}, "directory");
+  return drivers::layout_from_name(word).value_or(drivers::Layout::directory);
+}
+
 HomeWish read_home_wish(DocReader& in) {
   HomeWish wish;
   wish.uid = narrow(in.optional_number("uid", 0, kMostId));
@@ -51,7 +56,8 @@ HomeWish read_home_wish(DocReader& in) {
   wish.allow_similar = in.boolean("allow_similar", false);
   if (in.has("existing")) {
     auto existing = in.object("existing");
-    wish.existing = HomeWish::Existing{.backend = existing.text("backend"), .path = existing.text("path")};
+    wish.existing = HomeWish::Existing{
+        .backend = existing.text("backend"), .path = existing.text("path"), .layout = read_layout(existing)};
     existing.finish();
   }
   return wish;
@@ -93,7 +99,8 @@ Result<core::HomeRequest> home_request(const HomeWish& wish, const std::string& 
   if (wish.existing) {
     HOMEPORT_TRY(auto backend, at(Slug::parse(wish.existing->backend), pointer + "/existing/backend"));
     HOMEPORT_TRY(auto path, at(AbsolutePath::parse(wish.existing->path), pointer + "/existing/path"));
-    request.existing = core::HomeRequest::Existing{.backend = std::move(backend), .path = std::move(path)};
+    request.existing = core::HomeRequest::Existing{
+        .backend = std::move(backend), .path = std::move(path), .layout = wish.existing->layout};
   }
   request.uid = wish.uid;
   request.gid = wish.gid;
@@ -146,9 +153,14 @@ std::optional<core::FleetLine> read_fleet_line(DocReader& in) {
 
 core::FleetRequest read_fleet_request(DocReader& in) {
   const auto backend = in.required<Slug>("backend", Slug::parse);
-  const auto base = in.required<AbsolutePath>("base", AbsolutePath::parse);
+  const bool from_array = in.boolean("from_array", false);
+  const auto base = from_array ? in.parsed<AbsolutePath>("base", AbsolutePath::parse)
+                               : in.required<AbsolutePath>("base", AbsolutePath::parse);
   core::FleetRequest out{.backend = backend.value_or(*Slug::parse("none")),
                          .base = base.value_or(*AbsolutePath::parse("/"))};
+  out.from_array = from_array;
+  if (from_array && out.base.str() != "/")
+    in.problem("base", "has no meaning with from_array: file systems lie in no directory", "leave it out");
   out.pattern = in.parsed<policies::HomePattern>("match", policies::HomePattern::parse);
   constexpr std::size_t kMostLines = 100'000;
   auto lines = in.objects("map");
@@ -159,6 +171,10 @@ core::FleetRequest read_fleet_request(DocReader& in) {
   for (auto& line : lines) {
     if (auto read = read_fleet_line(line)) out.map.push_back(std::move(*read));
   }
+  if (from_array && out.pattern && out.pattern->depth() != 1)
+    in.problem("match", "names more than a file system", "write one component, for example pso-{user}");
+  if (from_array && std::ranges::any_of(out.map, [](const auto& line) { return line.quota.has_value(); }))
+    in.problem("map", "gives limits, and a file system that stands keeps its own", "leave the quotas out");
   if (in.has("match") == in.has("map")) {
     in.problem("match", "either match or map is needed, not both", "match a pattern such as {user}, or give a map");
   }
@@ -208,6 +224,7 @@ std::string fleet_plan_text(const core::FleetPlan& plan) {
     append_text(out, R"(,"verdict":)", core::fleet_verdict_name(entry.verdict));
     append_text(out, R"(,"reason":)", entry.reason);
     append_text(out, R"(,"why":)", entry.why);
+    out.append(R"(,"remarks":)").append(entry.remarks.empty() ? "[]" : dump(nlohmann::json(entry.remarks)));
     out.push_back('}');
   }
   out.append("]}");

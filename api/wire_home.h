@@ -32,10 +32,13 @@ struct HomeWish {
   struct Existing {
     std::string backend;
     std::string path;
+    drivers::Layout layout = drivers::Layout::directory;
   };
   std::optional<Existing> existing{};
 };
 [[nodiscard]] HomeWish read_home_wish(DocReader& in);
+// The member `layout` of what stands already; directory where it is left out.
+[[nodiscard]] drivers::Layout read_layout(DocReader& in);
 // Who copies into a home, or did.
 struct CopyRunWish {
   core::CopyRun run;

@@ -85,6 +85,10 @@ DriverInfo Backend::describe(const Learned& learned, std::uint64_t generation) c
                      "REST 2 (management), NFSv3 (owners and markers), NFSv" + config_.client.version + " (clients)");
   if (learned.version) info.facts.emplace("REST version", learned.version->str());
   if (!learned.data_address.empty()) info.facts.emplace("data address", learned.data_address);
+  // As volumes of a cluster name it.
+  const auto& server = config_.client.server.empty() ? learned.data_address : config_.client.server;
+  if (!server.empty()) info.facts.emplace("client server", server);
+  if (!config_.client.path_prefix.empty()) info.facts.emplace("client path prefix", config_.client.path_prefix);
   if (!learned.array) return info;
   info.facts.emplace("array", learned.array->name);
   info.facts.emplace("Purity//FB", learned.array->purity);

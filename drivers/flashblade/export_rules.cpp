@@ -99,6 +99,13 @@ bool is_world_open(std::string_view rules) {
   return std::ranges::any_of(all, [](const Rule& rule) { return is_everybody(rule.client); });
 }
 
+bool opens_to_all(std::string_view rules) {
+  const auto all = split(rules);
+  return std::ranges::any_of(all, [](const Rule& rule) {
+    return is_everybody(rule.client) && (!rule.options.contains("ro") || rule.options.contains("no_root_squash"));
+  });
+}
+
 Result<std::string> rules_of(const std::vector<std::string>& homeport, const AccessPolicy& policy) {
   std::string out;
   for (const auto& host : homeport) out += (out.empty() ? "" : " ") + host + "(rw,no_root_squash)";

@@ -15,6 +15,9 @@ namespace homeport::drivers::flashblade {
 [[nodiscard]] bool is_client(std::string_view text);
 // Does a rules string let everybody in? The array's own default, "*(rw,no_root_squash)", does.
 [[nodiscard]] bool is_world_open(std::string_view rules);
+// Does it let everybody write, or be root? A rule without `ro` lets them write; root is squashed unless a rule says
+// not.
+[[nodiscard]] bool opens_to_all(std::string_view rules);
 
 // "10.0.0.5(rw,no_root_squash) 10.0.0.0/16(rw,root_squash)". `homeport`: hosts that administer, always first; they are
 // let in whatever `policy` says. Errors: invalid_argument for what is no client; failed_precondition for everybody.

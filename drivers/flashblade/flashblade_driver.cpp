@@ -1,6 +1,7 @@
 #include "drivers/flashblade/flashblade_driver.h"
 
 #include "drivers/flashblade/flashblade_driver_factory.h"
+#include "drivers/flashblade/inventory.h"
 #include "drivers/flashblade/probe.h"
 #include "drivers/flashblade/replicas.h"
 #include "drivers/flashblade/retired.h"
@@ -14,9 +15,8 @@ namespace homeport::drivers {
 namespace flashblade {
 namespace {
 
-// Imported spaces are directories, wherever they stand.
 bool is_directory(const ObjectRef& ref) {
-  return ref.imported || ref.layout == Layout::directory;
+  return ref.layout == Layout::directory;
 }
 
 Result<void> own_file_system(const ObjectRef& ref) {
@@ -47,7 +47,8 @@ Result<std::optional<Cursor>> FlashbladeDriver::scan(const OpContext& op, const 
   return nfs->scan(op, query, std::move(from), page);
 }
 Result<std::optional<Object>> FlashbladeDriver::find(const OpContext& op, const Lookup& lookup) {
-  if (lookup.path || lookup.layout == Layout::directory) return directories_.find(op, lookup);
+  if (lookup.layout == Layout::directory) return directories_.find(op, lookup);
+  if (lookup.path) return find_standing(op, backend_, lookup);
   HOMEPORT_CHECK(backend_.pool(lookup.layout, lookup.pool));
   HOMEPORT_CHECK(backend_.ready(op));
   return find_space(op, backend_, lookup);
@@ -167,6 +168,10 @@ Result<Object> FlashbladeDriver::overwrite_from_snapshot(const OpContext& op, co
                                                          const Snapshot& snapshot) {
   HOMEPORT_CHECK(own_file_system(ref));
   return overwrite_space(op, backend_, ref, snapshot);
+}
+Result<std::optional<Cursor>> FlashbladeDriver::file_systems(const OpContext& op, std::optional<Cursor> from,
+                                                             std::vector<ArrayFileSystem>& page) {
+  return list_array(op, backend_, from, page);
 }
 
 Result<std::vector<ReplicaLink>> FlashbladeDriver::links(const OpContext& op, const ObjectRef& ref) {

@@ -2,6 +2,7 @@
 // it puts where.
 #pragma once
 
+#include "drivers/core/inventory.h"
 #include "drivers/core/snapshot_trees.h"
 #include "drivers/flashblade/directories.h"
 
@@ -15,7 +16,8 @@ class FlashbladeDriver final : public StorageDriver,
                                public ExportDiscovery,
                                public ArrayRestore,
                                public Replication,
-                               public ReplicationControl {
+                               public ReplicationControl,
+                               public FileSystemInventory {
  public:
   FlashbladeDriver(std::string backend, FlashbladeConfig config, const DriverEnvironment& env)
       : backend_(std::move(backend), std::move(config), env), directories_(backend_, env) {}
@@ -57,6 +59,8 @@ class FlashbladeDriver final : public StorageDriver,
   Result<ReplicaLink> pause_link(const OpContext& op, const ObjectRef& ref, const std::string& target) override;
   Result<ReplicaLink> resume_link(const OpContext& op, const ObjectRef& ref, const std::string& target,
                                   const std::string& policy) override;
+  Result<std::optional<Cursor>> file_systems(const OpContext& op, std::optional<Cursor> from,
+                                             std::vector<ArrayFileSystem>& page) override;
 
  private:
   Backend backend_;

@@ -1,6 +1,7 @@
 #include "drivers/flashblade/retired.h"
 
 #include "drivers/flashblade/export_rules.h"
+#include "drivers/flashblade/inventory.h"
 #include "drivers/flashblade/spaces.h"
 
 namespace homeport::drivers::flashblade {
@@ -67,6 +68,7 @@ Result<PurgeStep> eradicate(const OpContext& op, Backend& backend, const ObjectR
 
 Result<Object> retire_space(const OpContext& op, Backend& backend, const ObjectRef& ref) {
   HOMEPORT_CHECK(backend.pool(ref.layout, ref.pool));
+  HOMEPORT_CHECK(must_be_made_here(ref, "withdraws"));
   HOMEPORT_CHECK(backend.ready(op));
   HOMEPORT_TRY(auto standing, verify(op, backend, ref, MarkerRule::must_match));
   if (!standing) return gone(ref);
@@ -84,6 +86,7 @@ Result<Object> retire_space(const OpContext& op, Backend& backend, const ObjectR
 
 Result<Object> undelete_space(const OpContext& op, Backend& backend, const ObjectRef& ref) {
   HOMEPORT_CHECK(backend.pool(ref.layout, ref.pool));
+  HOMEPORT_CHECK(must_be_made_here(ref, "brings back"));
   HOMEPORT_CHECK(backend.ready(op));
   HOMEPORT_CHECK(backend.check_policy(op));
   HOMEPORT_TRY(auto standing, verify(op, backend, ref, MarkerRule::must_match));
@@ -120,6 +123,7 @@ Result<PurgeStep> purge_space(const OpContext& op, Backend& backend, const Objec
     return Error{.code = Errc::invalid_argument, .message = "'" + printable(*from, 60) + "' is not a place in a purge"};
   }
   HOMEPORT_CHECK(backend.pool(ref.layout, ref.pool));
+  HOMEPORT_CHECK(must_be_made_here(ref, "removes"));
   HOMEPORT_CHECK(backend.ready(op));
   HOMEPORT_TRY(const auto standing, verify(op, backend, ref, MarkerRule::must_match));
   // Again: the session may have been renewed, and SafeMode switched on since the last one began.

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "drivers/flashblade/export_rules.h"
+#include "drivers/flashblade/inventory.h"
 #include "drivers/flashblade/snapshots.h"
 
 namespace homeport::drivers::flashblade {
@@ -297,6 +298,7 @@ Result<Object> clone_space(const OpContext& op, Backend& backend, const ObjectRe
 
 Result<Object> update_space(const OpContext& op, Backend& backend, const ObjectRef& ref, const Change& change) {
   HOMEPORT_CHECK(backend.pool(ref.layout, ref.pool));
+  if (change.owner || change.mode) HOMEPORT_CHECK(must_be_made_here(ref, "changes the owner or mode of"));
   if (change.quota) HOMEPORT_CHECK(check_quota(*change.quota));
   if (change.marker && change.marker->key != ref.key) {
     return Error{.code = Errc::invalid_argument, .message = "the marker is for " + change.marker->key.str()};
@@ -327,7 +329,9 @@ Result<Object> update_space(const OpContext& op, Backend& backend, const ObjectR
     Marker marker = *change.marker;
     marker.id = ref.id;
     if (standing->record.marker != marker) {
-      HOMEPORT_CHECK(backend.admin().write(op, marker, standing->record, Make::where_ours));
+      // The first space on an array may be one that was imported.
+      const Make make = ref.imported ? Make::yes : Make::where_ours;
+      HOMEPORT_CHECK(backend.admin().write(op, marker, standing->record, make));
     }
     if (standing->record.shelf == Shelf::none) standing->record.shelf = Shelf::live;
     standing->record.marker = std::move(marker);
@@ -337,6 +341,7 @@ Result<Object> update_space(const OpContext& op, Backend& backend, const ObjectR
 
 Result<void> set_space_access(const OpContext& op, Backend& backend, const ObjectRef& ref, const AccessPolicy& policy) {
   HOMEPORT_CHECK(backend.pool(ref.layout, ref.pool));
+  HOMEPORT_CHECK(must_be_made_here(ref, "changes the export of"));
   HOMEPORT_TRY(const auto rules, rules_of(backend.config().exports.homeport, policy));
   HOMEPORT_CHECK(backend.ready(op));
   HOMEPORT_TRY(const auto standing, verify(op, backend, ref, MarkerRule::must_match));

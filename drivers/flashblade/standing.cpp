@@ -9,7 +9,10 @@ Error mismatch(const ObjectRef& ref, const std::string& why) {
   return Error{
       .code = Errc::failed_precondition,
       .message = "what stands as " + printable(ref.name) + " is not space " + ref.key.str() + ": " + why,
-      .hint = "nothing was touched; compare the array with `homeport operation list --parked` and `homeport doctor`"};
+      .hint = ref.imported
+                  ? "nothing was touched; if it was put there on purpose, release the space and import it again"
+                  : "nothing was touched; compare the array with `homeport operation list --parked` and `homeport "
+                    "doctor`"};
 }
 
 std::string marker_trouble(const ObjectRef& ref, const MarkerRecord& record, MarkerRule rule) {
@@ -23,11 +26,15 @@ std::string marker_trouble(const ObjectRef& ref, const MarkerRecord& record, Mar
 }  // namespace
 
 Result<std::optional<Standing>> verify(const OpContext& op, Backend& backend, const ObjectRef& ref, MarkerRule rule) {
-  if (ref.name != backend.prefix() + ref.key.str()) return mismatch(ref, "its name is not the one made for its key");
+  if (!ref.imported && ref.name != backend.prefix() + ref.key.str())
+    return mismatch(ref, "its name is not the one made for its key");
   HOMEPORT_TRY(auto fs, backend.api().file_system_by_id(op, ref.id));
   if (!fs) {
     HOMEPORT_TRY(const auto namesake, backend.api().file_system(op, ref.name));
-    if (namesake) return mismatch(ref, "its id is " + namesake->id + ", not " + printable(ref.id, 60));
+    if (namesake) {
+      return mismatch(ref, "its id is " + namesake->id + ", not " + printable(ref.id, 60) +
+                               (ref.imported ? "; the one that was imported is gone from the array" : ""));
+    }
     return std::optional<Standing>();
   }
   if (fs->name != ref.name) {
@@ -49,7 +56,12 @@ Error gone(const ObjectRef& ref) {
 Object object_of(const Backend& backend, const std::string& pool, const SpaceKey& key, const Standing& standing,
                  const EntryAttributes& root) {
   const auto& fs = standing.fs;
-  Object object{.ref = {.layout = Layout::filesystem, .pool = pool, .key = key, .name = fs.name, .id = fs.id},
+  Object object{.ref = {.layout = Layout::filesystem,
+                        .pool = pool,
+                        .key = key,
+                        .name = fs.name,
+                        .id = fs.id,
+                        .imported = fs.name != backend.prefix() + key.str()},
                 .state = standing.live() ? ObjectState::live : ObjectState::trashed,
                 .path = Backend::path_of(fs.name),
                 .owner = Owner{root.uid, root.gid},

@@ -16,6 +16,7 @@ enum class MarkerRule { must_match, may_be_missing };
 
 // The file system that `ref` names, live or trashed; nullopt: there is none of that id or name. Errors:
 // failed_precondition when something else stands there: another name, id or marker. Nothing has been touched then.
+// What was imported keeps the name it had.
 Result<std::optional<Standing>> verify(const OpContext& op, Backend& backend, const ObjectRef& ref, MarkerRule rule);
 [[nodiscard]] Error gone(const ObjectRef& ref);
 

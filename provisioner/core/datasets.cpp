@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "provisioner/base/fault_point.h"
+#include "provisioner/core/array_look.h"
 #include "provisioner/core/space_work.h"
 
 namespace homeport::core {
@@ -46,6 +47,14 @@ void count_entry(const drivers::Entry& entry, ImportPreview& preview) {
   if (odd_name(entry.name)) ++counts.odd_names;
   ++preview.owners[{entry.attributes.uid.value, entry.attributes.gid.value}];
   ++preview.modes[entry.attributes.mode];
+}
+
+Error nothing_there(const AbsolutePath& path, const Backend& backend) {
+  return Error{
+      .code = Errc::not_found,
+      .message = "there is no file system " + path.str().substr(1) + " on backend " + backend.spec().name.str(),
+      .hint = "`homeport dataset import --backend " + backend.spec().name.str() +
+              " --from-array --match '*' --dry-run` lists what stands there"};
 }
 
 // Breadth first, many directories in flight, until the sample is full or time runs short.
@@ -98,6 +107,19 @@ void add_warnings(ImportPreview& preview, bool read_only) {
     preview.warnings.push_back(std::to_string(preview.counts.odd_names) +
                                " names are not valid UTF-8 or hold control characters");
   }
+}
+
+// What the array says of it, and whether it can be taken over at all.
+Result<void> look_at_array(const OpContext& op, Backend& backend, const ImportRequest& request,
+                           ImportPreview& preview) {
+  HOMEPORT_TRY(auto* inventory, inventory_of(backend));
+  const drivers::Lookup lookup{.layout = request.layout, .pool = {}, .path = request.path};
+  HOMEPORT_TRY(const auto found, backend.driver().find(op, lookup).context("look at " + request.path.str()));
+  if (!found) return nothing_there(request.path, backend);
+  HOMEPORT_TRY(const auto all, all_file_systems(op, *inventory));
+  const auto at = std::ranges::find(all, request.path.str(), &drivers::ArrayFileSystem::path);
+  if (at != all.end()) preview.warnings = at->remarks;
+  return {};
 }
 
 }  // namespace
@@ -155,6 +177,7 @@ void Datasets::preview(const Caller& caller, const ImportRequest& request,
   }
   auto work = [this, discovery, trees, request, backend = *backend](const OpContext& op) -> Result<ImportPreview> {
     ImportPreview preview{.path = request.path.str()};
+    if (request.layout == drivers::Layout::filesystem) HOMEPORT_CHECK(look_at_array(op, *backend, request, preview));
     HOMEPORT_TRY(preview.inspection, discovery->inspect(op, request.path).context("look at " + request.path.str()));
     HOMEPORT_TRY(const auto tree, trees->open_path(op, request.path));
     HOMEPORT_CHECK(sample_tree(op, p_.clock, *tree, preview));
@@ -186,12 +209,13 @@ Result<SpaceOutcome> Datasets::import(const Caller& caller, const ImportRequest&
                  .pointer = "/name"};
   }
   HOMEPORT_TRY(const auto backend, p_.backends.get_serving(request.backend.str()));
+  if (request.layout == drivers::Layout::filesystem) HOMEPORT_CHECK(inventory_of(*backend));
   const auto now = p_.clock.now();
   const auto key = SpaceKey::from_random(SpaceKind::dataset, p_.ids.random64());
   SpaceRecord space{.key = key.str(),
                     .kind = SpaceKind::dataset,
                     .backend = request.backend.str(),
-                    .layout = "directory",
+                    .layout = std::string(drivers::layout_name(request.layout)),
                     .pool = {},
                     .backend_name = request.path.str()};
   space.realm = request.realm;
@@ -204,7 +228,7 @@ Result<SpaceOutcome> Datasets::import(const Caller& caller, const ImportRequest&
   space.created_at = now;
   auto op = p_.operations.prepare(
       "dataset.import", space, caller,
-      {{"path", request.path.str()}, {"backend_name", request.path.str()}, {"pool", ""}, {"layout", "directory"}});
+      {{"path", request.path.str()}, {"backend_name", request.path.str()}, {"pool", ""}, {"layout", space.layout}});
   SpaceOutcome outcome{.space = space, .operation = op.id, .created = true};
   HOMEPORT_CHECK(p_.store.write("intent", [&](store::WriteTransaction& tx) -> Result<void> {
     auto new_space = space;

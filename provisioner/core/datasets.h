@@ -18,6 +18,8 @@ struct ImportRequest {
   AbsolutePath path;
   bool read_only = true;
   std::string note{};
+  // filesystem: a whole file system of an array, whoever made it (drivers/core/inventory.h).
+  drivers::Layout layout = drivers::Layout::directory;
 };
 
 struct DiscoveredExport {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "policies/select.h"
+#include "provisioner/core/array_look.h"
 #include "provisioner/core/space_work.h"
 
 namespace homeport::core {
@@ -135,13 +136,7 @@ class Planner {
                  list_below(op, *tree, request_.base, pattern.depth(), [&](const std::vector<std::string>& components) {
                    return pattern.fits(components.size() - 1, components.back());
                  }));
-    std::unordered_map<std::string, std::string> hashed;
-    const auto learn = [&](const std::string& name) { hashed.emplace(encode_name(pattern.encoding(), name), name); };
-    const auto people = catalog_.users();
-    for (const auto& user : people)
-      for (const auto& name : catalog_.names_of(user->key)) learn(name);
-    nobody_known_ = people.empty();
-    for (const auto& name : request_.names) learn(name);
+    const auto hashed = learn_names(pattern.encoding());
     plan_.entries.reserve(found.size());
     const auto root = tree->root();
     for (const auto index : order_of(found, request_.base.str().size())) {
@@ -171,7 +166,63 @@ class Planner {
     return finish();
   }
 
+  // File systems in the place of directories. Only those that fit are mounted, to learn whose they are.
+  Result<FleetPlan> by_array(const OpContext& op, Backend& backend) {
+    HOMEPORT_TRY(auto* inventory, inventory_of(backend));
+    HOMEPORT_TRY(const auto all, all_file_systems(op, *inventory));
+    if (!request_.pattern) return by_array_map(op, backend, all);
+    const auto hashed = learn_names(request_.pattern->encoding());
+    for (const auto& one : all) {
+      if (one.own) continue;
+      const bool fits = request_.pattern->match({one.name}).has_value();
+      HOMEPORT_TRY(const auto seen, fits ? look_at_file_system(op, backend, catalog_, one) : SeenFileSystem{});
+      auto entry = entry_by_pattern(*request_.pattern, hashed, {.path = one.path, .attributes = seen.attributes}, {});
+      if (!seen.refusal.empty()) refuse(entry, seen.refusal, seen.why);
+      entry.remarks = one.remarks;
+      plan_.entries.push_back(std::move(entry));
+    }
+    return finish();
+  }
+
  private:
+  Result<FleetPlan> by_array_map(const OpContext& op, Backend& backend,
+                                 const std::vector<drivers::ArrayFileSystem>& all) {
+    for (const auto& line : request_.map) {
+      const auto path = line.path.starts_with('/') ? line.path : "/" + line.path;
+      FleetEntry entry{.path = path, .user = line.user.str()};
+      if (line.klass) entry.klass = line.klass->str();
+      const auto one = std::ranges::find(all, path, &drivers::ArrayFileSystem::path);
+      if (one == all.end()) {
+        refuse(entry, "missing", "the array has no such file system; directories are imported without --from-array");
+      } else {
+        HOMEPORT_TRY(const auto seen, look_at_file_system(op, backend, catalog_, *one));
+        const bool good = look_at(entry, seen.attributes, seen.attributes.fs);
+        if (good && line.uid && *line.uid != entry.uid) refuse_owner(entry, *line.uid);
+        if (!seen.refusal.empty()) refuse(entry, seen.refusal, seen.why);
+        entry.remarks = one->remarks;
+      }
+      plan_.entries.push_back(std::move(entry));
+    }
+    return finish();
+  }
+
+  static void refuse_owner(FleetEntry& entry, std::uint32_t wanted) {
+    refuse(entry, "owner-differs",
+           "it belongs to uid " + std::to_string(entry.uid) + ", the map says " + std::to_string(wanted));
+  }
+
+  // How people's names are written where they end in a hash; also finds out whether anybody is known.
+  std::unordered_map<std::string, std::string> learn_names(policies::NameEncoding encoding) {
+    std::unordered_map<std::string, std::string> hashed;
+    const auto learn = [&](const std::string& name) { hashed.emplace(encode_name(encoding, name), name); };
+    const auto people = catalog_.users();
+    for (const auto& user : people)
+      for (const auto& name : catalog_.names_of(user->key)) learn(name);
+    nobody_known_ = people.empty();
+    for (const auto& name : request_.names) learn(name);
+    return hashed;
+  }
+
   static void refuse(FleetEntry& entry, std::string reason, std::string why) {
     entry.verdict = FleetVerdict::refused;
     entry.reason = std::move(reason);
@@ -215,10 +266,7 @@ class Planner {
       } else {
         good = look_at(entry, at->second, (*tree)->root().attributes.fs);
       }
-      if (good && line->uid && *line->uid != entry.uid) {
-        refuse(entry, "owner-differs",
-               "it belongs to uid " + std::to_string(entry.uid) + ", the map says " + std::to_string(*line->uid));
-      }
+      if (good && line->uid && *line->uid != entry.uid) refuse_owner(entry, *line->uid);
       plan_.entries.push_back(std::move(entry));
     }
     return {};
@@ -456,6 +504,7 @@ void plan_fleet(const Homes::Parts& parts, const Caller& caller, const FleetRequ
       *backend, caller,
       [parts, request, trees, keep = *backend](const OpContext& op) {
         Planner planner(parts, request);
+        if (request.from_array) return planner.by_array(op, *keep);
         if (request.pattern) return planner.by_pattern(op, *trees);
         return planner.by_map(op, *trees, drivers::find<drivers::ExportDiscovery>(keep->driver()));
       },

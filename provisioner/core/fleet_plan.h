@@ -27,6 +27,8 @@ struct FleetRequest {
   std::string realm = "default";
   Slug backend;
   AbsolutePath base;
+  // Whole file systems of an array, whoever made them; base is then "/" and paths are "/NAME".
+  bool from_array = false;
   std::optional<policies::HomePattern> pattern{};  // else the map
   std::vector<FleetLine> map{};
   std::vector<std::string> names{};  // people that may be meant where a name ends in a hash
@@ -54,9 +56,11 @@ struct FleetEntry {
   std::optional<Bytes> quota{};
   FleetVerdict verdict = FleetVerdict::unmatched;
   // Why not, as a word to sort by: not-a-directory, symlink, other-filesystem, missing, hashed-name, odd-name,
-  // two-to-one, uid-taken, similar-name, system-owner, owner-differs, has-home, overlaps, no-class, unreadable.
+  // two-to-one, uid-taken, similar-name, system-owner, owner-differs, has-home, overlaps, no-class, unreadable; of an
+  // array also replaced, and the refusals of drivers/core/inventory.h.
   std::string reason{};
-  std::string why{};  // the same for people, with what to do
+  std::string why{};                   // the same for people, with what to do
+  std::vector<std::string> remarks{};  // of what can be taken over: what should be known of it
 };
 
 struct FleetPlan {
@@ -65,7 +69,8 @@ struct FleetPlan {
 };
 
 // Blocking backend calls happen on the backend's workers; `done` is called there.
-// Errors: not_found (backend, base), unsupported (a backend without trees), too_large (more than 200,000 entries).
+// Errors: not_found (backend, base), unsupported (a backend without trees, or no array), too_large (more than 200,000
+// entries).
 void plan_fleet(const Homes::Parts& parts, const Caller& caller, const FleetRequest& request,
                 std::function<void(Result<FleetPlan>)> done);
 

@@ -12,6 +12,7 @@ struct HomePlace {
   BackendPtr backend;
   // What stands there is taken over when it is there and its owner fits.
   std::optional<AbsolutePath> existing{};
+  drivers::Layout existing_layout = drivers::Layout::directory;
   // Else a new one is made here; empty: none is made, and `otherwise` says why.
   std::string pool{};
   Error otherwise{};

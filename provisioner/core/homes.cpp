@@ -4,6 +4,7 @@
 
 #include "policies/select.h"
 #include "provisioner/base/fault_point.h"
+#include "provisioner/core/array_look.h"
 #include "provisioner/core/home_copies.h"
 #include "provisioner/core/home_place.h"
 #include "provisioner/core/space_work.h"
@@ -18,6 +19,13 @@ namespace {
 
 Error precondition(std::string message, std::string hint) {
   return Error{.code = Errc::failed_precondition, .message = std::move(message), .hint = std::move(hint)};
+}
+
+Error limit_is_the_arrays() {
+  return Error{.code = Errc::invalid_argument,
+               .message = "a limit goes with a home that is made, not with a file system that stands: it keeps its own",
+               .hint = "import it, allow it by `homeport home rights`, then `homeport home resize`",
+               .pointer = "/quota"};
 }
 
 Result<void> check_ids(std::uint32_t uid, std::uint32_t gid) {
@@ -168,6 +176,11 @@ Result<Homes::Decision> Homes::decide(const HomeRequest& request) const {
     HOMEPORT_TRY(d.place.backend, p_.backends.get_serving(request.existing->backend.str()));
     HOMEPORT_CHECK(check_nobodys(p_.catalog, request.existing->backend.str(), request.existing->path));
     d.place.existing = request.existing->path;
+    d.place.existing_layout = request.existing->layout;
+    if (d.place.existing_layout == drivers::Layout::filesystem) {
+      HOMEPORT_CHECK(inventory_of(*d.place.backend));
+      if (request.quota) return limit_is_the_arrays();
+    }
     return d;
   }
   if (request.copying && request.copying->backend != d.klass->backend) {
@@ -260,7 +273,7 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
   const bool import = place.existing && place.pool.empty();  // else a new one is made when nothing stands there
   SpaceRecord space{.key = key.str(),
                     .backend = place.backend->spec().name.str(),
-                    .layout = import ? "directory" : d.klass->layout,
+                    .layout = import ? std::string(drivers::layout_name(place.existing_layout)) : d.klass->layout,
                     .pool = place.pool,
                     .backend_name = import ? place.existing->str() : p_.name_prefix + key.str()};
   if (import) {

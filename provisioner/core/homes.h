@@ -31,6 +31,8 @@ struct HomeRequest {
   struct Existing {
     Slug backend;
     AbsolutePath path;
+    // filesystem: a whole file system of an array, whoever made it (drivers/core/inventory.h).
+    drivers::Layout layout = drivers::Layout::directory;
   };
   std::optional<Existing> existing{};
   // Files will be copied into it: it is new, and no login gets it before finish_copy().

@@ -153,6 +153,15 @@ Result<std::string> purge_step(StepContext& c) {
 void set_imported_quota(StepContext& c, const drivers::Object& object) {
   auto& space = c.space;
   const auto wanted = space.quota_wanted ? space.quota_wanted : space.quota_bytes;
+  if (layout_of(space) == drivers::Layout::filesystem && enforces(quota_class_of(c.driver, layout_of(space)))) {
+    // It has a limit of its own there, or none, and keeps that.
+    space.quota_wanted.reset();
+    space.quota_bytes = object.quota ? std::optional(object.quota->count()) : std::nullopt;
+    space.quota_reason = object.quota ? "imported: its limit on the backend"
+                                      : "imported: the backend sets no limit; `homeport home resize` can, once "
+                                        "`homeport home rights` allows it";
+    return;
+  }
   space.quota_reason = "class " + space.klass;
   if (!wanted) return;
   const bool measured = object.usage && object.usage->basis != drivers::UsageBasis::unknown;
@@ -205,7 +214,9 @@ Result<void> check_whose(const StepContext& c, const drivers::Object& found, con
 Result<std::optional<drivers::Object>> adopt_home(StepContext& c) {
   HOMEPORT_TRY(const auto path, AbsolutePath::parse(c.operation.plan.value("path", "")));
   HOMEPORT_TRY(const auto key, SpaceKey::parse(c.space.key));
-  const drivers::Lookup lookup{.layout = drivers::Layout::directory, .pool = {}, .path = path, .key = key};
+  // A class's `existing` means directories, whatever it makes.
+  const auto layout = c.operation.kind == "home.import" ? layout_of(c.space) : drivers::Layout::directory;
+  const drivers::Lookup lookup{.layout = layout, .pool = {}, .path = path, .key = key};
   HOMEPORT_TRY(auto found, c.driver.find(c.op, lookup).context("import " + path.str()));
   if (!found) return found;
   HOMEPORT_CHECK(check_whose(c, *found, path.str()).context(space_words(c.space, c.catalog)));

@@ -91,13 +91,32 @@ void Provisioner::stop() {
     log::warning("issued specs could not be recorded", {{"why", flushed.error().to_string()}});
 }
 
-std::vector<Finding> Provisioner::doctor() const {
+std::vector<Finding> Provisioner::findings() const {
   auto out = administration_.doctor();
   for (const auto& more : {markers_.findings(), hub_people_.findings(), cluster_volumes_.findings(),
                            snapshot_findings(catalog_, backends_, env_.clock.now())})
     out.insert(out.end(), more.begin(), more.end());
-  if (out.empty()) out.push_back({.level = "ok", .what = "nothing is wrong"});
   return out;
+}
+
+namespace {
+
+std::vector<Finding> or_well(std::vector<Finding> findings) {
+  if (findings.empty()) findings.push_back({.level = "ok", .what = "nothing is wrong"});
+  return findings;
+}
+
+}  // namespace
+
+std::vector<Finding> Provisioner::doctor() const {
+  return or_well(findings());
+}
+
+void Provisioner::doctor(const Caller& caller, std::function<void(std::vector<Finding>)> done) {
+  check_arrays(parts_, caller, [known = findings(), done = std::move(done)](std::vector<Finding> more) mutable {
+    known.insert(known.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+    done(or_well(std::move(known)));
+  });
 }
 
 void Provisioner::take_care(const std::stop_token& stop) {

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "provisioner/core/administration.h"
+#include "provisioner/core/array_look.h"
 #include "provisioner/core/cluster_volumes.h"
 #include "provisioner/core/datasets.h"
 #include "provisioner/core/fleet_plan.h"
@@ -66,8 +67,15 @@ class Provisioner {
   ClusterVolumes& cluster_volumes() { return cluster_volumes_; }
   // What is wrong with the service and all it depends on.
   [[nodiscard]] std::vector<Finding> doctor() const;
+  // The same, with a look at each array (array_look.h).
+  void doctor(const Caller& caller, std::function<void(std::vector<Finding>)> done);
+  void list_file_systems(const Caller& caller, std::string_view backend, std::string match,
+                         std::function<void(Result<std::vector<ListedFileSystem>>)> done) {
+    core::list_file_systems(parts_, caller, backend, std::move(match), std::move(done));
+  }
 
  private:
+  [[nodiscard]] std::vector<Finding> findings() const;
   void take_care(const std::stop_token& stop);
   void look_at(const BackendPtr& backend);
 

@@ -150,6 +150,15 @@ TEST(ExportRules, EverybodyIsNeverLetIn) {
   EXPECT_FALSE(is_world_open("10.0.0.5(rw,no_root_squash)"));
 }
 
+TEST(ExportRules, OpenToAllIsWhoMayWriteOrBeRoot) {
+  for (const char* open : {"*(rw,no_root_squash)", "*", "10.0.0.1(ro) *(rw,root_squash)", "*(ro,no_root_squash)",
+                           "*(rw,all_squash)", "0.0.0.0/0(rw)"})
+    EXPECT_TRUE(opens_to_all(open)) << open;
+  for (const char* closed :
+       {"", "10.0.0.0/8(rw,no_root_squash)", "*(ro)", "*(ro,root_squash)", "*(ro,all_squash)", "*.lab.example.org(rw)"})
+    EXPECT_FALSE(opens_to_all(closed)) << closed;
+}
+
 TEST(ExportRules, NothingBreaksOutOfARule) {
   for (const char* bad : {"a b", "a(rw)", "10.0.0.1,*", "x\n*", "a)"}) {
     EXPECT_ERRC(rules_of({}, {.rules = {{.client = bad}}}), Errc::invalid_argument) << bad;
