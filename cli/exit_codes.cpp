@@ -29,7 +29,8 @@ constexpr std::array<std::pair<ExitCode, std::string_view>, 20> kMeanings{{
     {ExitCode::cancelled, "stopped on request"},
     {ExitCode::too_large, "over a size limit of the service"},
     {ExitCode::still_running, "the time of --wait is over; the operation goes on"},
-    {ExitCode::partial, "'home import --copy': some homes are done, some are not; the report names them"},
+    {ExitCode::partial,
+     "'home import --copy', 'dataset import': some are done, some are not; the report\n    names them"},
 }};
 
 }  // namespace

@@ -57,6 +57,23 @@ class ItemReader {
     }
     return out;
   }
+  std::vector<std::string> words(Path path) {
+    std::vector<std::string> out;
+    const auto* value = find(path);
+    if (value == nullptr) return out;
+    if (!value->is_array()) {
+      wrong(path, "is no list");
+      return out;
+    }
+    for (const auto& one : *value) {
+      if (one.is_string()) {
+        out.push_back(one.get<std::string>());
+      } else {
+        wrong(path, "holds something that is not text");
+      }
+    }
+    return out;
+  }
   bool has(Path path) { return find(path) != nullptr; }
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
@@ -108,6 +125,12 @@ std::string source_of(const Value& item) {
   return {};
 }
 
+// A number is a quantity, too.
+std::string quantity(const Value& item) {
+  const auto& value = item.at(Value::json_pointer("/spec/capacity/storage"));
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
 // A volume that everybody may only read is no home.
 bool only_read(const Value& item) {
   const auto modes = item.value(Value::json_pointer("/spec/accessModes"), Value::array());
@@ -127,6 +150,10 @@ DumpedVolume read_volume(const Value& item) {
   out.volume_mode = in.text({"spec", "volumeMode"});
   out.reclaim_policy = in.text({"spec", "persistentVolumeReclaimPolicy"});
   out.phase = in.text({"status", "phase"});
+  out.access_modes = in.words({"spec", "accessModes"});
+  out.mount_options = in.words({"spec", "mountOptions"});
+  out.capacity = in.has({"spec", "capacity", "storage"}) ? quantity(item) : std::string();
+  if (in.has({"spec", "storageClassName"})) out.storage_class = in.text({"spec", "storageClassName"});
   if (in.has({"spec", "claimRef"})) {
     out.claim.push_back({.name_space = in.text({"spec", "claimRef", "namespace"}),
                          .name = in.text({"spec", "claimRef", "name"}),
@@ -186,6 +213,14 @@ class DumpReader {
     return {};
   }
 
+  Result<KubernetesDump> take_volumes() {
+    if (dump_.volumes.empty()) {
+      return Error{.code = Errc::invalid_argument,
+                   .message = source_ + " holds no PersistentVolume",
+                   .hint = "a claim alone does not say where the data is; add the volume it uses"};
+    }
+    return std::move(dump_);
+  }
   Result<KubernetesDump> take() {
     if (dump_.volumes.empty() && dump_.claims.empty()) return no_dump(source_, "holds no volumes and no claims");
     if (dump_.volumes.empty()) return no_dump(source_, "holds claims, but none of the volumes behind them");
@@ -213,7 +248,9 @@ Result<std::vector<Value>> parse(std::string_view text, const std::string& sourc
 
 }  // namespace
 
-Result<KubernetesDump> parse_kubernetes_dump(std::string_view text, const std::string& source) {
+namespace {
+
+Result<DumpReader> read_objects(std::string_view text, const std::string& source) {
   if (text.size() > kMostDumpBytes) {
     return Error{.code = Errc::too_large,
                  .message = source + " is larger than " + Bytes{kMostDumpBytes}.to_string(),
@@ -226,8 +263,20 @@ Result<KubernetesDump> parse_kubernetes_dump(std::string_view text, const std::s
     return error;
   }
   DumpReader reader(source);
-  for (const auto& document : *documents) HOMEPORT_CHECK(reader.add(document));
+  for (auto& document : *documents) HOMEPORT_CHECK(reader.add(document));
+  return reader;
+}
+
+}  // namespace
+
+Result<KubernetesDump> parse_kubernetes_dump(std::string_view text, const std::string& source) {
+  HOMEPORT_TRY(auto reader, read_objects(text, source));
   return reader.take();
+}
+
+Result<KubernetesDump> parse_volumes(std::string_view text, const std::string& source) {
+  HOMEPORT_TRY(auto reader, read_objects(text, source));
+  return reader.take_volumes();
 }
 
 }  // namespace homeport::cli

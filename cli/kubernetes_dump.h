@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +26,11 @@ struct DumpedVolume {
   bool read_only = false;
   std::string volume_mode{};     // "Filesystem", "Block"; empty: Filesystem
   std::string reclaim_policy{};  // "Retain", "Delete", "Recycle"
-  std::string phase{};           // "Available", "Bound", "Released", "Failed"
+  std::vector<std::string> access_modes{};
+  std::vector<std::string> mount_options{};
+  std::string capacity{};                      // as written: "50Gi"
+  std::optional<std::string> storage_class{};  // "" is written on purpose, by whoever wants none
+  std::string phase{};                         // "Available", "Bound", "Released", "Failed"
   struct ClaimRef {
     std::string name_space{};
     std::string name{};
@@ -59,5 +64,7 @@ inline constexpr std::size_t kMostDumpValues = 2'000'000;  // some 10,000 homes 
 // Errors: too_large; invalid_argument for what is no YAML or JSON, holds no volume or no claim at all, or is not what
 // kubectl writes.
 [[nodiscard]] Result<KubernetesDump> parse_kubernetes_dump(std::string_view text, const std::string& source);
+// What somebody wrote by hand: the same, with volumes and perhaps no claims.
+[[nodiscard]] Result<KubernetesDump> parse_volumes(std::string_view text, const std::string& source);
 
 }  // namespace homeport::cli

@@ -261,7 +261,7 @@ class Place {
                    fitting.empty()
                        ? "the backend exports no filesystem " + handle +
                              ": it is on another array, it is a block volume, or the array does not export it to "
-                             "Homeport (`homeport backend exports` lists what it does)"
+                             "Homeport (`homeport backend exports` lists what it does; --from-array looks without that)"
                        : "several exports of the backend fit filesystem " + handle + "; say which with a map (--map)"};
   }
 
@@ -458,6 +458,20 @@ class Sorter {
 
 DumpedFleet homes_in(const KubernetesDump& dump, const HomesInDump& settings) {
   return Sorter(dump, settings).sort();
+}
+
+VolumePlace place_of(const DumpedVolume& volume, const HomesInDump& settings) {
+  const Place place(settings, volume);
+  VolumePlace out;
+  auto refusal = place.check_kind();
+  if (!refusal) refusal = place.find(out.path);
+  if (!volume.trouble.empty()) refusal = Refusal{"unreadable", volume.trouble};
+  if (!refusal) return out;
+  return {.path = {}, .reason = std::move(refusal->reason), .why = std::move(refusal->why)};
+}
+
+bool is_of_array(const DumpedVolume& volume) {
+  return Place::is_array(volume);
 }
 
 bool needs_exports(const KubernetesDump& dump) {

@@ -42,6 +42,15 @@ struct DumpedFleet {
 };
 
 [[nodiscard]] DumpedFleet homes_in(const KubernetesDump& dump, const HomesInDump& settings);
+// Where one volume's data is, as the server names it; or why it cannot be told (the reasons of LeftOut).
+struct VolumePlace {
+  std::string path{};
+  std::string reason{};
+  std::string why{};
+};
+[[nodiscard]] VolumePlace place_of(const DumpedVolume& volume, const HomesInDump& settings);
+// A file system or volume of an array, named by a handle: it needs HomesInDump::exports.
+[[nodiscard]] bool is_of_array(const DumpedVolume& volume);
 // Does a volume of the dump need HomesInDump::exports?
 [[nodiscard]] bool needs_exports(const KubernetesDump& dump);
 // What keeps Kubernetes from removing the data of this volume; one line of shell.

@@ -4,6 +4,7 @@
 
 #include "cli/view_parts.h"
 #include "cli/views.h"
+#include "cli/views_imports.h"
 
 namespace homeport::cli {
 namespace {
@@ -296,11 +297,11 @@ std::string fleet_plan_view(const Json& plan, const Look& look, WallTime /*now*/
       table.add({{text_at(entry, "path")}, {text_at(entry, "user")}, {text_at(entry, "uid")}, {reason}});
     }
   }
-  if (table.empty()) return out;
+  if (table.empty()) return out + fleet_remarks_view(plan, look);
   out += "\n" + table.text(look) + (more > 0 ? "and " + std::to_string(more) + " more; -o json has them all\n" : "");
   out += "\nReasons, by their first case\n";
   for (const auto& [reason, why] : words) out += wrapped(safe_text(reason + ": " + why), look.width, "  ");
-  return out;
+  return out + fleet_remarks_view(plan, look);
 }
 
 std::string ensured_view(const Json& list, const Look& look, WallTime /*now*/) {

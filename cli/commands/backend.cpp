@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "cli/commands/pso_import.h"
 #include "cli/commands/registry.h"
 #include "cli/views.h"
 
@@ -117,6 +118,7 @@ void add_backend_commands(const Noun& noun) {
              .description = "Let new spaces onto a backend again.",
              .example = "homeport backend undrain filer"},
             undrain);
+  add_pso_import_command(noun);
 }
 
 }  // namespace homeport::cli

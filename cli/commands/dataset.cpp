@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "cli/commands/dataset_imports.h"
 #include "cli/commands/registry.h"
 #include "cli/views.h"
 #include "provisioner/base/names.h"
@@ -7,14 +8,6 @@
 namespace homeport::cli {
 namespace {
 
-struct ImportOptions {
-  std::string name{};
-  std::string backend{};
-  std::string path{};
-  std::string note{};
-  bool read_write = false;
-  Mutation mutation{};
-};
 struct ReleaseOptions {
   std::string name{};
   Mutation mutation{};
@@ -36,19 +29,35 @@ Result<Target> dataset_target(const std::string& name) {
   return Target("/v1/datasets").part(name);
 }
 
-Result<ExitCode> import(Cli& cli, const ImportOptions& o) {
-  HOMEPORT_TRY(auto target, dataset_target(o.name));
-  HOMEPORT_TRY(const auto backend, slug(o.backend));
-  HOMEPORT_TRY(const auto path, AbsolutePath::parse(o.path));
-  Json body{{"backend", backend}, {"path", path.str()}, {"read_only", !o.read_write}};
-  if (!o.note.empty()) body["note"] = o.note;
-  HOMEPORT_TRY(const auto outcome,
-               mutate(cli, {.method = "PUT", .target = std::move(target), .body = body.dump()}, o.mutation));
-  if (outcome.kind == Outcome::Kind::dry_run) {
-    cli.show(outcome.body, import_preview_view);
-    return ExitCode::ok;
+Error usage(std::string message, std::string hint) {
+  return Error{.code = Errc::invalid_argument, .message = std::move(message), .hint = std::move(hint)};
+}
+
+// What belongs to one way of saying where the data is and is given with another is refused, not ignored.
+Result<void> check_options(const DatasetImportOptions& o) {
+  const int ways = (o.path.empty() ? 0 : 1) + (o.from_array ? 1 : 0) + (o.from_pv.empty() ? 0 : 1);
+  if (ways != 1) {
+    return usage("one of --export, --from-array and --from-pv is needed",
+                 "--export names a path of the server, --from-array a file system of an array, --from-pv the file of a "
+                 "PersistentVolume");
   }
-  return show_outcome(cli, outcome, space_view);
+  if (!o.match.empty() && !o.from_array) return usage("--match goes with --from-array", {});
+  if ((!o.volume.empty() || !o.servers.empty()) && o.from_pv.empty())
+    return usage("--volume and --server go with --from-pv", {});
+  if (!o.servers.empty() && o.backend.empty())
+    return usage("--server says another name of a backend's server: name it with --backend", {});
+  if (o.backend.empty() && o.from_pv.empty()) return usage("--backend is needed", "`homeport backend list` shows them");
+  if (o.name.empty() && !o.path.empty()) return usage("the dataset needs a name", "homeport dataset import NAME …");
+  return {};
+}
+
+Result<ExitCode> import(Cli& cli, const DatasetImportOptions& o) {
+  HOMEPORT_CHECK(check_options(o));
+  if (!o.name.empty()) HOMEPORT_CHECK(dataset_target(o.name));
+  if (o.from_array) return import_from_array(cli, o);
+  if (!o.from_pv.empty()) return import_from_volumes(cli, o);
+  HOMEPORT_TRY(const auto outcome, import_dataset(cli, {.name = o.name, .backend = o.backend, .path = o.path}, o));
+  return show_imported(cli, outcome);
 }
 
 Result<ExitCode> list(Cli& cli, const NoOptions&) {
@@ -114,19 +123,40 @@ void add_subject(CLI::App* app, GrantOptions& o) {
 }
 
 void add_import(const Noun& noun) {
-  const auto verb = add_verb<ImportOptions>(
+  const auto verb = add_verb<DatasetImportOptions>(
       noun,
       {.name = "import",
        .description =
-           "Serve an export, or a directory of one, as a dataset. It keeps its path, name and owner and is never "
-           "renamed or deleted. --dry-run looks at it first: how much, whose, who could read it.",
+           "Serve what stands on a server already as a dataset. It keeps its path, name and owner and is never renamed "
+           "or deleted. --dry-run looks at it first: how much, whose, who could read it.\n\n"
+           "--export names an export, or a directory of one. --from-array takes whole file systems of an array, "
+           "whoever "
+           "made them: the one called NAME, the one that fits --match, or without NAME each that fits, called as it "
+           "is. "
+           "--from-pv reads PersistentVolumes that somebody wrote by hand (nfs, csi-driver-nfs, pure-csi and its "
+           "successor; YAML or JSON, several in one file), finds the backend by the server's address or the file "
+           "system's name, and points out what is usually wrong in such files.",
        .example = "homeport backend exports filer\n"
-                  "homeport dataset import genomes --backend filer --export /genomes --dry-run"},
+                  "homeport dataset import genomes --backend filer --export /genomes --dry-run\n"
+                  "homeport dataset import climate --backend fb1 --from-array\n"
+                  "homeport dataset import --backend fb1 --from-array --match 'data-*' --dry-run\n"
+                  "homeport dataset import climate --from-pv pv.yaml --dry-run"},
       import);
   auto& o = verb.options;
-  add(verb.app, "dataset", o.name, "NAME", "what the dataset shall be called")->required();
-  add(verb.app, "--backend", o.backend, "BACKEND", "the backend that exports it")->required();
-  add(verb.app, "--export", o.path, "/PATH", "the exported path, or a directory below it")->required();
+  add(verb.app, "dataset", o.name, "NAME", "what the dataset shall be called");
+  add(verb.app, "--backend", o.backend, "BACKEND", "the backend that has it; --from-pv finds it");
+  add(verb.app, "--export", o.path, "/PATH", "the exported path, or a directory below it");
+  verb.app->add_flag("--from-array", o.from_array,
+                     "whole file systems of an array, made by hand or by another program");
+  add(verb.app, "--match", o.match, "GLOB", "with --from-array: names of file systems, with * and ?");
+  add(verb.app, "--from-pv", o.from_pv, "FILE", "a PersistentVolume, YAML or JSON; - is standard input");
+  add(verb.app, "--volume", o.volume, "PV", "with --from-pv: only this volume of the file");
+  verb.app
+      ->add_option("--server", o.servers,
+                   "with --from-pv and --backend: another name of the backend's server; may be repeated")
+      ->type_name("HOST")
+      ->expected(1)
+      ->take_all();
   verb.app->add_flag("--read-write", o.read_write, "let people write; read-only otherwise");
   add(verb.app, "--note", o.note, "TEXT", "for other admins");
   add_dry_run(verb.app, o.mutation);
@@ -134,6 +164,22 @@ void add_import(const Noun& noun) {
 }
 
 }  // namespace
+
+Result<Outcome> import_dataset(Cli& cli, const DatasetWish& wish, const DatasetImportOptions& o) {
+  HOMEPORT_TRY(auto target, dataset_target(wish.name));
+  HOMEPORT_TRY(const auto backend, slug(wish.backend));
+  HOMEPORT_TRY(const auto path, AbsolutePath::parse(wish.path));
+  Json body{{"backend", backend}, {"path", path.str()}, {"read_only", !o.read_write}};
+  if (wish.whole) body["layout"] = "filesystem";
+  if (!o.note.empty()) body["note"] = o.note;
+  return mutate(cli, {.method = "PUT", .target = std::move(target), .body = body.dump()}, o.mutation);
+}
+
+Result<ExitCode> show_imported(Cli& cli, const Outcome& outcome) {
+  if (outcome.kind != Outcome::Kind::dry_run) return show_outcome(cli, outcome, space_view);
+  cli.show(outcome.body, import_preview_view);
+  return ExitCode::ok;
+}
 
 void add_dataset_commands(const Noun& noun) {
   add_import(noun);

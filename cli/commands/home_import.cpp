@@ -24,6 +24,7 @@ struct ImportOptions {
   std::string names{};
   std::string klass{};
   std::string hub{};
+  bool from_array = false;
   bool allow_similar = false;
   std::optional<std::uint32_t> system_below{};
   std::string failures{};
@@ -67,7 +68,9 @@ Result<void> check_options(const ImportOptions& o) {
                  "--match '{user}' finds homes by their names, --map users.csv says whose each one is, "
                  "--from-kubernetes dump.yaml reads it from volumes and claims");
   }
-  if (o.base.empty() && !o.match.empty())
+  if (o.from_array && !o.base.empty())
+    return usage("--base has no meaning with --from-array", "file systems of an array lie in no directory");
+  if (o.base.empty() && !o.match.empty() && !o.from_array)
     return usage("--base is needed with --match", "for example --base /export/home");
   if (o.kubernetes.dump.empty() && o.kubernetes.any())
     return usage("--namespace, --server, --slug-scheme and --only-retained go with --from-kubernetes", {});
@@ -77,8 +80,8 @@ Result<void> check_options(const ImportOptions& o) {
 }
 
 Result<ExitCode> import_by_copy(Cli& cli, const ImportOptions& o) {
-  if (!o.base.empty() || o.kubernetes.any() || !o.failures.empty())
-    return usage("--base, --from-kubernetes and --failures have no meaning with --copy",
+  if (!o.base.empty() || o.kubernetes.any() || !o.failures.empty() || o.from_array)
+    return usage("--base, --from-kubernetes, --from-array and --failures have no meaning with --copy",
                  "--from says where the homes are, --match how they are named there, or --map whose each one is");
   if (!o.map.empty() && (!o.match.empty() || !o.names.empty()))
     return usage("--match and --names have no meaning with --map", "the map says whose each home is");
@@ -98,7 +101,12 @@ Result<ExitCode> import_by_copy(Cli& cli, const ImportOptions& o) {
 }
 
 Json body_of(const ImportOptions& o) {
-  Json body{{"backend", o.backend}, {"base", o.base.empty() ? "/" : o.base}};
+  Json body{{"backend", o.backend}};
+  if (o.from_array) {
+    body["from_array"] = true;
+  } else {
+    body["base"] = o.base.empty() ? "/" : o.base;
+  }
   if (!o.match.empty()) body["match"] = o.match;
   if (!o.klass.empty()) body["class"] = o.klass;
   if (!o.hub.empty()) body["hub"] = o.hub;
@@ -117,7 +125,7 @@ Result<Json> plan_body(Cli& cli, const ImportOptions& o) {
   HOMEPORT_TRY(const auto lines, parse_home_map(text, source_name(o.map)));
   body["map"] = Json::array();
   for (const auto& line : lines) {
-    if (!line.path.starts_with('/') && o.base.empty()) {
+    if (!line.path.starts_with('/') && o.base.empty() && !o.from_array) {
       return usage(source_name(o.map) + ", line " + std::to_string(line.line) + ": the path '" +
                        printable(line.path, 60) + "' is relative",
                    "give --base, or write absolute paths");
@@ -132,7 +140,7 @@ Result<Json> plan_body(Cli& cli, const ImportOptions& o) {
   return body;
 }
 
-std::vector<RosterLine> lines_of(const Json& plan, const std::string& backend) {
+std::vector<RosterLine> lines_of(const Json& plan, const std::string& backend, bool whole) {
   std::vector<RosterLine> lines;
   for (const auto& entry : items_at(plan, "entries")) {
     if (text_at(entry, "verdict") != "import") continue;
@@ -144,6 +152,7 @@ std::vector<RosterLine> lines_of(const Json& plan, const std::string& backend) {
       line.quota = std::to_string(quota->get<std::uint64_t>());
     line.path = entry.value("path", "");
     line.backend = backend;
+    line.whole = whole;
     lines.push_back(std::move(line));
   }
   return lines;
@@ -165,7 +174,9 @@ Result<ExitCode> import_from_kubernetes(Cli& cli, const ImportOptions& o) {
   if (!o.names.empty()) {
     HOMEPORT_TRY(names, read_names(cli, o.names));
   }
-  HOMEPORT_TRY(const auto found, read_kubernetes(cli, o.kubernetes, o.backend, std::move(names)));
+  auto options = o.kubernetes;
+  options.from_array = o.from_array;
+  HOMEPORT_TRY(const auto found, read_kubernetes(cli, options, o.backend, std::move(names)));
   Json body = body_of(o);
   body["map"] = Json::array();
   for (const auto& home : found.homes) body["map"].push_back({{"user", home.user}, {"path", home.path}});
@@ -178,7 +189,7 @@ Result<ExitCode> import_from_kubernetes(Cli& cli, const ImportOptions& o) {
     return ExitCode::ok;
   }
   if (cli.wants_table()) cli.print(kubernetes_view(plan, cli.look(), cli.now()) + "\n");
-  const auto lines = lines_of(plan, o.backend);
+  const auto lines = lines_of(plan, o.backend, o.from_array);
   return ensure_lines(cli, lines, {.file = {}, .failures = o.failures, .mutation = o.mutation, .done = "taken over"});
 }
 
@@ -194,7 +205,7 @@ Result<ExitCode> import(Cli& cli, const ImportOptions& o) {
     return ExitCode::ok;
   }
   if (cli.wants_table()) cli.print(fleet_plan_view(plan, cli.look(), cli.now()) + "\n");
-  const auto lines = lines_of(plan, o.backend);
+  const auto lines = lines_of(plan, o.backend, o.from_array);
   return ensure_lines(cli, lines, {.file = {}, .failures = o.failures, .mutation = o.mutation, .done = "taken over"});
 }
 
@@ -215,6 +226,11 @@ void add_import_command(const Noun& noun) {
            "(nfs, csi-driver-nfs, nfs-subdir-external-provisioner, pure-csi; others are named and left out); each "
            "belongs to whom the hub wrote on the claim. As long as Kubernetes would remove one of them with its claim, "
            "nothing is imported, and the commands that change it are printed.\n\n"
+           "--from-array takes file systems of an array in the place of directories, made by hand or by Pure Service "
+           "Orchestrator: --match is then of their names ('pso-{user}'), --map gives /NAME as the path, and "
+           "--from-kubernetes says whose the volumes of PSO are. Each becomes a home of layout filesystem where it is, "
+           "with the limit it has; its rules stay as they are, and those that let everybody in are named. What proves "
+           "it later is its name and its immutable id: another file system of the same name is refused.\n\n"
            "--copy --from moves homes from this machine's disks, or from another backend, into new homes: content, "
            "owners, modes, times and links, each file read back and compared. Run it as root, on a machine that the "
            "export lets be root. The source is only read. Logins wait until a home is whole; killed or interrupted, "
@@ -231,6 +247,7 @@ void add_import_command(const Noun& noun) {
        .example = "homeport home import --backend nas --base /home --match '{user}' --dry-run\n"
                   "homeport home import --backend nas --base /home --match 'jupyter-{tljh_user}'\n"
                   "homeport home import --backend nas --map users.csv --failures failed.csv\n"
+                  "homeport home import --backend fb1 --from-array --match 'pso-{user}' --dry-run\n"
                   "homeport home import --backend nas --copy --from /home --dry-run\n"
                   "homeport home import --backend nas --copy --from old:/export/home\n"
                   "homeport home import --backend nas --copy --from /home --map users.csv\n"
@@ -242,6 +259,7 @@ void add_import_command(const Noun& noun) {
   add(verb.app, "--backend", o.backend, "BACKEND", "where the homes are")->required();
   add(verb.app, "--base", o.base, "/PATH", "the directory that holds them, as the server names it");
   add(verb.app, "--match", o.match, "PATTERN", "where a home lies below the base, for example {user}");
+  verb.app->add_flag("--from-array", o.from_array, "homes are whole file systems of an array");
   add(verb.app, "--map", o.map, "FILE", "whose each home is, as CSV; - is standard input");
   add_kubernetes_options(verb.app, o.kubernetes);
   add_copy_options(verb.app, o.copy);

@@ -4,6 +4,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "cli/commands/dataset_imports.h"
+
 namespace homeport::cli {
 namespace {
 
@@ -23,6 +25,11 @@ Result<HomesInDump> settings_of(Cli& cli, const KubernetesOptions& o, const std:
     if (!name.empty() && std::ranges::find(out.servers, name) == out.servers.end()) out.servers.push_back(name);
   if (!o.slug_scheme.empty()) out.slugs = o.slug_scheme == "safe" ? SlugScheme::safe : SlugScheme::escape;
   if (!needs_exports(dump)) return out;
+  if (o.from_array) {
+    HOMEPORT_TRY(const auto all, file_systems_of(cli, checked, ""));
+    for (const auto& one : items_at(all, "items")) out.exports.push_back(text_at(one, "path"));
+    return out;
+  }
   HOMEPORT_TRY(const auto exports, api->get(Target("/v1/backends").part(checked).literal("exports")));
   for (const auto& one : items_at(exports, "items")) out.exports.push_back(text_at(one, "path"));
   return out;

@@ -15,6 +15,7 @@ struct KubernetesOptions {
   std::string slug_scheme{};
   std::vector<std::string> servers{};
   bool only_retained = false;
+  bool from_array = false;  // volumes are looked for among an array's file systems, not among a server's exports
 
   [[nodiscard]] bool any() const {
     return !dump.empty() || !name_space.empty() || !slug_scheme.empty() || !servers.empty() || only_retained;
