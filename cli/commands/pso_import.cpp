@@ -168,7 +168,7 @@ void add_pso_import_command(const Noun& noun) {
            "The file does not say which hosts Homeport runs on and which networks notebooks: --homeport and --clients "
            "do; without, addresses that nobody has stand in their places. `homeportd --check-config` checks the "
            "result, `homeport home import --from-array` takes over the file systems that PSO made.",
-       .example = "homeport backend import-psovalues values.yaml --secrets /etc/homeport/secrets \\\n"
+       .example = "homeport backend import-psovalues values.yaml --secrets /etc/hp-secrets \\\n"
                   "    --homeport 10.0.0.5 --clients 10.20.0.0/16 > flashblades.yaml\n"
                   "homeportd --check-config flashblades.yaml"},
       import_pso);

@@ -94,6 +94,8 @@ Result<std::optional<Cursor>> list_array(const OpContext& op, Backend& backend, 
                                          std::vector<ArrayFileSystem>& page) {
   HOMEPORT_TRY(const auto token, token_of(from));
   HOMEPORT_CHECK(backend.ready(op));
+  // Who lists file systems is about to ask where clients mount them: info() tells from here on. Listing works without.
+  (void)backend.client_address(op).has_value();
   HOMEPORT_TRY(const auto listed, backend.api().file_systems(op, "", false, token, kPage));
   Policies policies;
   for (const auto& fs : listed.items) {
