@@ -151,6 +151,15 @@ Result<Entry> Session::make_link(const OpContext& op, const Place& place, const 
   return made(op, place, std::move(node), got);
 }
 
+namespace {
+
+bool takes_no_more_names(const Error& error) {
+  if (!error.upstream || error.upstream->system != "nfs") return false;
+  return error.upstream->status == NFS3ERR_NOTSUPP || error.upstream->status == NFS3ERR_MLINK;
+}
+
+}  // namespace
+
 Result<void> Session::link(const OpContext& op, const Node& file, const Place& place) {
   HOMEPORT_CHECK(check_component(place.name));
   const std::string what = "LINK " + printable(place.path(), 1100);
@@ -162,8 +171,14 @@ Result<void> Session::link(const OpContext& op, const Node& file, const Place& p
                                      },
                                  .take = status_of<LINK3res>(what)}}};
   if (!change(op, calls, "nfs.link.before", "nfs.link.after")) return {};
-  HOMEPORT_CHECK(std::move(calls[0].outcome));
-  return {};
+  auto outcome = std::move(calls[0].outcome);
+  // The server has no such call, or the file has as many names as it may: files there have one name.
+  if (!outcome && takes_no_more_names(outcome.error())) {
+    Error error = std::move(outcome).error();
+    error.code = Errc::unsupported;
+    return error;
+  }
+  return outcome;
 }
 
 Result<void> Session::set_attributes(const OpContext& op, const Node& node, const std::string& path,

@@ -30,8 +30,9 @@ constexpr std::array<Meaning, 29> kNfs{{
     {NFS3ERR_NXIO, "NFS3ERR_NXIO", Errc::unavailable, "the server's device is gone", "look at the server's own log"},
     {NFS3ERR_ACCES, "NFS3ERR_ACCES", Errc::permission_denied, "access is denied", ""},
     {NFS3ERR_EXIST, "NFS3ERR_EXIST", Errc::already_exists, "the name is taken", ""},
-    {NFS3ERR_XDEV, "NFS3ERR_XDEV", Errc::failed_precondition, "it would cross a filesystem border",
-     "keep the pool's directory and the administrative directory on one filesystem"},
+    {NFS3ERR_XDEV, "NFS3ERR_XDEV", Errc::failed_precondition,
+     "it lies across a filesystem border: another filesystem is mounted there",
+     "export that filesystem by itself; a pool's directory and the administrative directory belong on one"},
     {NFS3ERR_NODEV, "NFS3ERR_NODEV", Errc::unavailable, "the server's device is gone", "look at the server's own log"},
     {NFS3ERR_NOTDIR, "NFS3ERR_NOTDIR", Errc::failed_precondition, "that is not a directory", ""},
     {NFS3ERR_ISDIR, "NFS3ERR_ISDIR", Errc::failed_precondition, "that is a directory", ""},
@@ -40,7 +41,8 @@ constexpr std::array<Meaning, 29> kNfs{{
     {NFS3ERR_NOSPC, "NFS3ERR_NOSPC", Errc::out_of_capacity, "the filesystem is full",
      "free or add space on the server"},
     {NFS3ERR_ROFS, "NFS3ERR_ROFS", Errc::permission_denied, "the export is read-only", kWritable},
-    {NFS3ERR_MLINK, "NFS3ERR_MLINK", Errc::out_of_capacity, "the directory holds as many entries as it can", ""},
+    {NFS3ERR_MLINK, "NFS3ERR_MLINK", Errc::out_of_capacity,
+     "it has as many names, or holds as many directories, as the server allows", ""},
     {NFS3ERR_NAMETOOLONG, "NFS3ERR_NAMETOOLONG", Errc::invalid_argument, "the name is too long for the server", ""},
     {NFS3ERR_NOTEMPTY, "NFS3ERR_NOTEMPTY", Errc::failed_precondition, "the directory is not empty", ""},
     {NFS3ERR_DQUOT, "NFS3ERR_DQUOT", Errc::over_quota, "the server's quota is used up",
@@ -117,7 +119,7 @@ bool is_bad_cookie(const Error& error) {
   return has_status(error, NFS3ERR_BAD_COOKIE);
 }
 bool is_of_one_entry(const Error& error) {
-  return has_status(error, NFS3ERR_IO) || is_refusal(error);
+  return has_status(error, NFS3ERR_IO) || has_status(error, NFS3ERR_XDEV) || is_refusal(error);
 }
 bool is_refusal(const Error& error) {
   return has_status(error, NFS3ERR_ACCES) || has_status(error, NFS3ERR_PERM);

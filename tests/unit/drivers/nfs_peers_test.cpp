@@ -122,6 +122,26 @@ TEST_F(NfsPeersTest, AServerWithoutReaddirplusIsListedAllTheSame) {
   EXPECT_TRUE(std::any_of(report->checks.begin(), report->checks.end(), told));
 }
 
+// A server without the call, and a file with as many names as it may have: what copies trees then copies the content.
+TEST_F(NfsPeersTest, WhereFilesHaveOneNameALinkIsUnsupported) {
+  ASSERT_NO_FATAL_FAILURE(serve_behind_proxy());
+  const auto made = through_->create(op(), spec(1));
+  ASSERT_OK(made);
+  const auto tree = find<TreeAccess>(*through_)->open_tree(op(), made->ref, {});
+  ASSERT_OK(tree);
+  const auto root = (*tree)->root().node;
+  const auto file = (*tree)->make_file(op(), root, "one", {});
+  ASSERT_OK(file);
+  for (const std::uint32_t status : {10004U, 31U}) {  // NFS3ERR_NOTSUPP, NFS3ERR_MLINK (RFC 1813)
+    proxy_->links = status;
+    EXPECT_ERRC((*tree)->link(op(), file->node, root, "two" + std::to_string(status)), Errc::unsupported) << status;
+  }
+  proxy_->links = 13;  // NFS3ERR_ACCES is another matter
+  EXPECT_ERRC((*tree)->link(op(), file->node, root, "three"), Errc::permission_denied);
+  proxy_->links = 0;
+  EXPECT_OK((*tree)->link(op(), file->node, root, "four"));
+}
+
 // What could not be asked for is not gone: a listing that left it out would be taken for the whole.
 TEST_F(NfsPeersTest, AListingThatCannotBeCompletedFails) {
   ASSERT_NO_FATAL_FAILURE(serve_behind_proxy());

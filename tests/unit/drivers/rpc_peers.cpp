@@ -16,6 +16,7 @@ constexpr std::uint32_t kAnswer = 1;
 constexpr std::uint32_t kNfsProgram = 100003;
 constexpr std::uint32_t kLookup = 3;
 constexpr std::uint32_t kRead = 6;
+constexpr std::uint32_t kLink = 15;
 constexpr std::uint32_t kReaddirplus = 17;
 constexpr std::uint32_t kGetPort = 3;
 constexpr std::uint32_t kIoError = 5;
@@ -230,6 +231,7 @@ NfsProxy::Fate NfsProxy::judge(const std::string& record) {
     return one_of(failing_lookups) ? Fate::failed : Fate::pass;
   }
   if (call.program == kNfsProgram && call.procedure == kRead) return one_of(stale_reads) ? Fate::stale : Fate::pass;
+  if (call.program == kNfsProgram && call.procedure == kLink) return links == 0 ? Fate::pass : Fate::link;
   if (call.program != kNfsProgram || call.procedure != kReaddirplus) return Fate::pass;
   ++listings;
   if (names_only) return Fate::unsupported;
@@ -263,6 +265,7 @@ void NfsProxy::serve(int fd) {
       if (fate == Fate::bad_cookie) *record = head + number(kBadCookie) + number(0);
       if (fate == Fate::failed) *record = head + number(kIoError) + number(0);
       if (fate == Fate::unsupported) *record = head + number(kNotSupported) + number(0);
+      if (fate == Fate::link) *record = head + number(links) + number(0) + number(0) + number(0);
       if (fate == Fate::stale) *record = head + number(kStale) + number(0);
       if (!write_record(fd, *record)) break;
     }

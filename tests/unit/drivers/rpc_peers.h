@@ -51,6 +51,7 @@ class NfsProxy final : public RpcPeer {
   std::atomic<bool> bare_listings = false;   // READDIRPLUS without attributes and handles (RFC 1813 allows it)
   std::atomic<bool> empty_listings = false;  // READDIRPLUS with no entry that is not the end
   std::atomic<bool> names_only = false;      // READDIRPLUS is NFS3ERR_NOTSUPP
+  std::atomic<std::uint32_t> links = 0;      // LINK has this status, when it is not 0
   std::atomic<int> bad_cookies = 0;          // so many READDIRPLUS from a cookie are NFS3ERR_BAD_COOKIE
   std::atomic<int> failing_lookups = 0;      // so many LOOKUP are NFS3ERR_IO
   std::atomic<int> stale_reads = 0;          // so many READ are NFS3ERR_STALE: the file was replaced a moment ago
@@ -58,7 +59,7 @@ class NfsProxy final : public RpcPeer {
   std::atomic<int> lookups = 0;
 
  private:
-  enum class Fate { pass, bare, empty, bad_cookie, failed, stale, unsupported };
+  enum class Fate { pass, bare, empty, bad_cookie, failed, stale, unsupported, link };
   void serve(int fd) override;
   Fate judge(const std::string& call);
   const std::uint16_t server_port_;
