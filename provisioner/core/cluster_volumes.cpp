@@ -5,6 +5,7 @@
 
 #include "provisioner/base/fault_point.h"
 #include "provisioner/base/log.h"
+#include "provisioner/base/stop_loop.h"
 #include "provisioner/core/renames.h"
 #include "provisioner/core/space_work.h"
 #include "provisioner/core/spec_builder.h"
@@ -113,15 +114,7 @@ void ClusterVolumes::start() {
 }
 
 void ClusterVolumes::stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  if (thread_.joinable()) {
-    thread_.request_stop();
-    wake_.notify_all();
-    thread_.join();
-  }
+  stop_loop(mutex_, stopping_, wake_, thread_);
   if (workers_) workers_->drain(kStopTime);
   answer_waiters();
 }

@@ -7,6 +7,7 @@
 
 #include "provisioner/base/fault_point.h"
 #include "provisioner/base/log.h"
+#include "provisioner/base/stop_loop.h"
 #include "provisioner/core/long_step.h"
 #include "provisioner/core/operation_rows.h"
 #include "provisioner/core/space_work.h"
@@ -529,15 +530,7 @@ Result<void> Operations::recover_and_run() {
 }
 
 void Operations::stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  if (thread_.joinable()) {
-    thread_.request_stop();
-    wake_.notify_all();
-    thread_.join();
-  }
+  stop_loop(mutex_, stopping_, wake_, thread_);
   std::vector<std::pair<std::string, Waiter>> left;
   {
     const std::lock_guard lock(mutex_);
