@@ -124,6 +124,17 @@ class CsvReader {
   std::size_t line_ = 1;
 };
 
+// As spreadsheets of some countries, and databases, write their files.
+std::string other_separator(const std::string& name) {
+  if (name.find(';') != std::string::npos) return ": its fields are separated by ';', and have to be by ','";
+  if (name.find('\t') != std::string::npos) return ": its fields are separated by tabs, and have to be by ','";
+  return {};
+}
+
+bool in_single_quotes(const std::string& text) {
+  return text.size() > 1 && text.front() == '\'' && text.back() == '\'';
+}
+
 // Column name -> place. Nothing when the header is unusable: then no line can be read.
 std::optional<std::map<std::string, std::size_t>> read_header(const Row& row, Problems& problems) {
   std::map<std::string, std::size_t> places;
@@ -132,7 +143,8 @@ std::optional<std::map<std::string, std::size_t>> read_header(const Row& row, Pr
     const auto& name = row.fields[i];
     const auto& columns = problems.format().columns;
     if (std::ranges::find(columns, name) == columns.end()) {
-      problems.add(row.line, "'" + printable(name, 40) + "' is no column of " + std::string(problems.format().what));
+      problems.add(row.line, "'" + printable(name, 40) + "' is no column of " + std::string(problems.format().what) +
+                                 other_separator(name));
       usable = false;
     } else if (!places.emplace(name, i).second) {
       problems.add(row.line, "column '" + name + "' stands there twice");
@@ -179,6 +191,10 @@ std::optional<RosterLine> read_line(const Row& row, const std::map<std::string, 
   };
   RosterLine out{.line = row.line, .user = field("user")};
   bool good = true;
+  if (in_single_quotes(out.user) || in_single_quotes(field("path"))) {
+    problems.add(row.line, "a field stands in single quotes, which would be part of it; quote with \", or not at all");
+    return std::nullopt;
+  }
   if (const auto name = UserName::parse(out.user); !name) {
     problems.add(row.line, name.error().message);
     good = false;
