@@ -5,6 +5,7 @@
 
 #include "provisioner/base/fault_point.h"
 #include "provisioner/core/homes.h"
+#include "provisioner/core/owners.h"
 #include "provisioner/core/snapshots.h"
 #include "provisioner/core/space_work.h"
 
@@ -317,7 +318,7 @@ Result<SpaceOutcome> Homes::undelete(const Caller& caller, const std::string& ke
 Result<SpaceOutcome> Homes::purge(const Caller& caller, const std::string& key, std::string_view confirm) {
   HOMEPORT_TRY(const auto space, resolve("", key));
   if (space.state == SpaceState::purged) return SpaceOutcome{.space = space};
-  const auto names = p_.catalog.names_of(space.owner);
+  const auto names = owner_names(p_.catalog, space);
   const bool named = confirm == space.key || (space.kind == SpaceKind::dataset && confirm == space.name) ||
                      (!names.empty() && std::find(names.begin(), names.end(), confirm) != names.end());
   if (!named) {

@@ -3,6 +3,8 @@
 #include <map>
 #include <utility>
 
+#include "provisioner/core/owners.h"
+
 namespace homeport::core {
 
 using store::SpaceRecord;
@@ -139,7 +141,7 @@ std::string_view verb_name(Verb verb) {
 
 std::string space_words(const SpaceRecord& space, const Catalog& catalog) {
   if (space.kind != SpaceKind::home) return std::string(space_kind_name(space.kind)) + " " + space.name;
-  const auto names = catalog.names_of(space.owner);
+  const auto names = owner_names(catalog, space);
   return "the home of " + (names.empty() ? space.owner : printable(names.front(), 60));
 }
 

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 
 #include "provisioner/base/doc_reader.h"
+#include "provisioner/core/owners.h"
+#include "provisioner/core/space_work.h"
 #include "tests/unit/core/core_fixture.h"
 
 namespace homeport::testing {
@@ -108,7 +110,13 @@ TEST_F(RenamesTest, AMergeLeadsBothNamesToTheSurvivorAndKeepsTheOthersData) {
     EXPECT_EQ((*after)["identity"]["uid"], 1001);
     EXPECT_EQ((*after)["mounts"].size(), 2U);  // with what the other one might see
   }
-  EXPECT_EQ(hp().homes().resolve("default", other->key)->state, SpaceState::retired);
+  const auto retired = hp().homes().resolve("default", other->key);
+  EXPECT_EQ(retired->state, SpaceState::retired);
+  // It goes by the names of who is left, so it can be found, and purged by a name that people know.
+  EXPECT_EQ(core::owner_names(hp().catalog(), *retired).front(), "alice");
+  EXPECT_EQ(core::present_owner(hp().catalog(), retired->owner), kept->owner);
+  EXPECT_EQ(core::space_words(*retired, hp().catalog()), "the home of alice");
+  EXPECT_ERRC(hp().homes().purge(caller(), other->key, "somebody"), Errc::invalid_argument);
   EXPECT_EQ(hp().homes().get("default", "asmith", "")->key, kept->key);
   EXPECT_ERRC(merge("asmith", "alice", Renames::OtherHome::retire), Errc::failed_precondition);  // one already
   EXPECT_OK(settled(hp().homes().undelete(caller(), other->key)));                               // nothing was lost
