@@ -692,6 +692,31 @@ c.Spawner.post_stop_hook = after
         after = self.daemon.call("GET", "/v1/homes/olga").body
         self.assertEqual((after["state"], after["path"]), ("ready", before["path"]))
 
+    def test_a_rename_in_the_hub_while_she_logs_in(self):
+        """The question is on its way under the old name when the hub gives her another one."""
+        runa = self.user("runa")
+        self.front.mode = "hang"
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            spawn = pool.submit(self.hub.spawn, runa)
+            support.wait_until(self.front.questions, "the hook asks")
+            self.assertEqual(self.hub.call("PATCH", "/users/runa", {"name": "runa--new"}).status, 200)
+            self.front.mode = "pass"
+            spawn.result(60)   # whatever the hub makes of it: she starts, or is told to try again
+        self.assertTrue(self.hub.alive())
+        homes = [h for h in self.daemon.call("GET", "/v1/homes?limit=1000").body["items"] if h["owner"]["names"][0].startswith("runa")]
+        self.assertLessEqual(len(homes), 1, "never two homes of one person")
+        self.hub.stop_server("runa--new")
+        status, _ = self.hub.spawn("runa--new")
+        if status != 201:   # her first home was made under the old name: held until an admin says who it is
+            self.refused("runa--new", 409, "^Uid .* belongs to runa")
+            renamed = self.daemon.call("POST", "/v1/users/runa/rename", {"name": "runa--new"})
+            self.assertEqual(renamed.status, 200, renamed)
+            self.started("runa--new")
+        homes = [h for h in self.daemon.call("GET", "/v1/homes?limit=1000").body["items"] if h["owner"]["names"][0].startswith("runa")]
+        self.assertEqual(len(homes), 1)
+        self.assertEqual(self.spec("runa--new")["mounts"][0]["source"]["export"], homes[0]["source"]["export"])
+        self.hub.stop_server("runa--new")
+
     def test_a_hub_of_another_realm_has_other_homes(self):
         self.started(self.user("petra"))
         self.hub.stop_server("petra")
