@@ -1,6 +1,7 @@
 #include "api/auth.h"
 
 #include "provisioner/base/names.h"
+#include "provisioner/core/accounts.h"
 
 namespace homeport::api {
 namespace {
@@ -44,7 +45,8 @@ Result<policies::Principal> authenticate(const core::Tokens& tokens, const Reque
 
 policies::Principal principal_of(const core::Catalog& catalog, const core::HubPerson& person) {
   const auto known = catalog.user_by_name(person.realm, person.user.name);
-  const std::string key = known ? known->key : std::string();
+  const bool theirs = known && !core::is_held(*known, person.hub, person.user.name);
+  const std::string key = theirs ? known->key : std::string();
   return policies::Principal{.id = "self:" + (key.empty() ? "unknown" : key),
                              .scope = policies::Scope::user_self,
                              .hub = person.hub,
@@ -97,8 +99,12 @@ Result<std::string> realm_of(const Request& request, const policies::Principal& 
 Result<void> check_access(const core::Catalog& catalog, const std::string& service_realm, const Access& access,
                           const Request& request, const policies::Principal& principal) {
   const bool about_self = access.kind == Access::Kind::person || access.kind == Access::Kind::own;
-  if (about_self && principal.scope == policies::Scope::user_self && principal.user_key.empty()) {
-    return no_home_yet(principal);
+  if (about_self && principal.scope == policies::Scope::user_self) {
+    const auto known = catalog.user_by_name(principal.realm, principal.user);
+    if (known && core::is_held(*known, principal.hub, principal.user)) {
+      return core::account_held({.hub = principal.hub, .name = principal.user, .created = known->recreated->created});
+    }
+    if (principal.user_key.empty()) return no_home_yet(principal);
   }
   switch (access.kind) {
     case Access::Kind::open:

@@ -37,12 +37,14 @@ void release_home(const CallPtr& call);
 void claim_copy(const CallPtr& call);
 void finish_copy(const CallPtr& call);
 void set_home_rights(const CallPtr& call);
+void measure_home(const CallPtr& call);
 void plan_import(const CallPtr& call);
 std::optional<Response> list_users(Api& api, const Request& request, const policies::Principal& principal);
 std::optional<Response> get_user(Api& api, const Request& request, const policies::Principal& principal);
 void set_uid(const CallPtr& call);
 void rename_user(const CallPtr& call);
 void merge_user(const CallPtr& call);
+void keep_user(const CallPtr& call);
 
 // handlers_datasets.cpp: datasets, grants and spaces of every kind.
 std::optional<Response> list_datasets(Api& api, const Request& request, const policies::Principal& principal);

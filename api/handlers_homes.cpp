@@ -5,6 +5,7 @@
 #include "api/wire_home.h"
 #include "api/wire_operation.h"
 #include "api/wire_space.h"
+#include "provisioner/core/owners.h"
 
 namespace homeport::api {
 namespace {
@@ -98,7 +99,8 @@ std::optional<Response> list_homes(Api& api, const Request& request, const polic
     const auto wanted = [&](const core::SpacePtr& space) {
       return (!only || space->owner == *only) && (!dormant || dormant_since(*space, api.catalog())) &&
              space->kind == SpaceKind::home && (state ? space->state == *state : is_listed(*space, now)) &&
-             (owner.empty() || space->owner == owner) && (!one_realm || space->realm == realm);
+             (owner.empty() || core::present_owner(api.catalog(), space->owner) == owner) &&
+             (!one_realm || space->realm == realm);
     };
     return page_of(
         api.catalog().spaces(true), page, [](const auto& space) { return space->key; }, wanted,
@@ -203,10 +205,23 @@ void set_home_rights(const CallPtr& call) {
   });
 }
 
+void measure_home(const CallPtr& call) {
+  guarded(call, [&]() -> Result<void> {
+    HOMEPORT_CHECK(expect_no_body(call->request));
+    HOMEPORT_TRY(const auto home, find_home(call->api, call->request, call->realm));
+    HOMEPORT_TRY(const auto asked, call->api.core().measures().ask(call->caller(), home.key));
+    call->reply_json(200, space_json(asked, call->api.catalog()));
+    return {};
+  });
+}
+
+// Without ?wait=: a look goes on as long as the backend answers (fleet_plan.cpp), but not for ever.
+constexpr std::chrono::hours kLongestPlan{1};
+
 void plan_import(const CallPtr& call) {
   guarded(call, [&]() -> Result<void> {
     HOMEPORT_TRY(auto wanted, read_body(call->request, read_fleet_request));
-    HOMEPORT_TRY(const auto wait, wait_param(call->request, std::chrono::seconds(60), std::chrono::seconds(120)));
+    HOMEPORT_TRY(const auto wait, wait_param(call->request, kLongestPlan, std::chrono::seconds(600)));
     wanted.realm = call->realm;
     auto caller = call->caller();
     caller.deadline = call->api.parts().clock.mono() + wait;

@@ -41,6 +41,7 @@ Result<void> keep_to_self(const policies::Principal& person, Api& api, core::Spe
   };
   if (!wanted.groups.empty()) return refused("which groups the person is in", "/groups");
   if (wanted.uid || wanted.gid || !wanted.gids.empty()) return refused("which ids the person has", "/identity");
+  if (wanted.account_created) return refused("when the account was made", "/account_created");
   if (!api.catalog().home(person.realm, person.user_key)) return no_home_yet(person);
   wanted.groups = person.groups;
   return {};

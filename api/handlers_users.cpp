@@ -95,6 +95,17 @@ void rename_user(const CallPtr& call) {
   });
 }
 
+void keep_user(const CallPtr& call) {
+  guarded(call, [&]() -> Result<void> {
+    HOMEPORT_CHECK(expect_no_body(call->request));
+    HOMEPORT_CHECK(find_user(call->api, call->realm, call->request.param("user")));
+    HOMEPORT_TRY(const auto user,
+                 call->api.core().keep_account(call->caller(), call->realm, call->request.param("user")));
+    call->reply_json(200, user_json(user, call->api.catalog()));
+    return {};
+  });
+}
+
 void merge_user(const CallPtr& call) {
   guarded(call, [&]() -> Result<void> {
     HOMEPORT_TRY(const auto wanted, read_body(call->request, read_merge));

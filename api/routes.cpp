@@ -64,6 +64,7 @@ constexpr std::array kTable{
   RouteEntry{kPost, "/v1/homes/{user}/purge", kDestroy, kKept, "wait dry_run realm server", kSmall, false, on_workers(purge_home)},
   RouteEntry{kPost, "/v1/homes/{user}/release", kSpaces, kKept, "realm server force", kNoBody, false, on_workers(release_home)},
   RouteEntry{kPost, "/v1/homes/{user}/rights", kSpaces, kKept, "realm server", kSmall, false, on_workers(set_home_rights)},
+  RouteEntry{kPost, "/v1/homes/{user}/measure", kSpaces, kKept, "realm server", kNoBody, false, on_workers(measure_home)},
   RouteEntry{kPost, "/v1/homes/{user}/copied", kSpaces, kKept, "realm server", kSmall, false, on_workers(finish_copy)},
   RouteEntry{kPost, "/v1/homes/{user}/copying", kSpaces, kNone, "realm server", kSmall, false, on_workers(claim_copy)},
   RouteEntry{kPost, "/v1/homes:plan-import", kSpaces, kNone, "wait realm", kConfigured, false, on_workers(plan_import)},
@@ -72,6 +73,7 @@ constexpr std::array kTable{
   RouteEntry{kPost, "/v1/users/{user}/uid", kManage, kKept, "realm", kSmall, false, on_workers(set_uid)},
   RouteEntry{kPost, "/v1/users/{user}/rename", kManage, kKept, "realm", kSmall, false, on_workers(rename_user)},
   RouteEntry{kPost, "/v1/users/{user}/merge", kManage, kKept, "realm", kSmall, false, on_workers(merge_user)},
+  RouteEntry{kPost, "/v1/users/{user}/keep", kManage, kKept, "realm", kNoBody, false, on_workers(keep_user)},
 
   RouteEntry{kGet, "/v1/datasets", kInventory, kNone, "cursor limit", kNoBody, false, from_memory(list_datasets)},
   RouteEntry{kGet, "/v1/datasets/{name}", kInventory, kNone, "", kNoBody, false, from_memory(get_dataset)},

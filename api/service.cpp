@@ -71,7 +71,8 @@ std::vector<core::HubEntry> make_hubs(const std::vector<config::HubSection>& sec
                                 .new_per_second = hub.new_per_second,
                                 .lists_users = hub.token.has_value(),
                                 .reconcile_every = hub.reconcile_every,
-                                .most_gone_percent = hub.most_gone_percent},
+                                .most_gone_percent = hub.most_gone_percent,
+                                .recreated_is_same = hub.recreated_is_same},
                    .hub = drivers::hub::make_jupyterhub(access, clock)});
   }
   return out;

@@ -56,8 +56,10 @@ HomeWish read_home_wish(DocReader& in) {
   wish.allow_similar = in.boolean("allow_similar", false);
   if (in.has("existing")) {
     auto existing = in.object("existing");
-    wish.existing = HomeWish::Existing{
-        .backend = existing.text("backend"), .path = existing.text("path"), .layout = read_layout(existing)};
+    wish.existing = HomeWish::Existing{.backend = existing.text("backend"),
+                                       .path = existing.text("path"),
+                                       .layout = read_layout(existing),
+                                       .measure = existing.boolean("measure", true)};
     existing.finish();
   }
   return wish;
@@ -100,7 +102,10 @@ Result<core::HomeRequest> home_request(const HomeWish& wish, const std::string& 
     HOMEPORT_TRY(auto backend, at(Slug::parse(wish.existing->backend), pointer + "/existing/backend"));
     HOMEPORT_TRY(auto path, at(AbsolutePath::parse(wish.existing->path), pointer + "/existing/path"));
     request.existing = core::HomeRequest::Existing{
-        .backend = std::move(backend), .path = std::move(path), .layout = wish.existing->layout};
+        .backend = std::move(backend),
+        .path = std::move(path),
+        .layout = wish.existing->layout,
+        .measure = wish.existing->measure};
   }
   request.uid = wish.uid;
   request.gid = wish.gid;
@@ -211,7 +216,8 @@ std::string fleet_plan_text(const core::FleetPlan& plan) {
     summary[std::string(core::fleet_verdict_name(verdict))] = plan.count(verdict);
   std::string out;
   out.reserve(64 + plan.entries.size() * 200);
-  out.append(R"({"summary":)").append(summary.dump()).append(R"(,"entries":[)");
+  out.append(R"({"summary":)").append(summary.dump());
+  out.append(R"(,"measure_rate":)").append(std::to_string(plan.measure_rate)).append(R"(,"entries":[)");
   for (const auto& entry : plan.entries) {
     if (&entry != &plan.entries.front()) out.push_back(',');
     append_text(out, R"({"path":)", entry.path, R"("")");

@@ -33,6 +33,7 @@ struct HomeWish {
     std::string backend;
     std::string path;
     drivers::Layout layout = drivers::Layout::directory;
+    bool measure = true;
   };
   std::optional<Existing> existing{};
 };

@@ -29,7 +29,8 @@ json hub_look_json(const core::HubLook& look, const core::Catalog& catalog) {
           {"known", look.known},
           {"missing", std::move(missing)},
           {"gone", people_json(look.gone, catalog)},
-          {"back", people_json(look.back, catalog)}};
+          {"back", people_json(look.back, catalog)},
+          {"recreated", people_json(look.recreated, catalog)}};
 }
 
 json hub_json(const core::HubPeople::State& hub, const core::Catalog& catalog) {
@@ -38,6 +39,7 @@ json hub_json(const core::HubPeople::State& hub, const core::Catalog& catalog) {
           {"realm", settings.realm},
           {"url", settings.address},
           {"lists_users", settings.lists_users},
+          {"recreated", settings.recreated_is_same ? "same" : "hold"},
           {"reconcile_seconds", std::chrono::duration_cast<std::chrono::seconds>(settings.reconcile_every).count()},
           {"last_look", hub.last ? hub_look_json(*hub.last, catalog) : json(nullptr)}};
 }

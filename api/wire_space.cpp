@@ -1,6 +1,7 @@
 #include "api/wire_space.h"
 
 #include "api/wire_common.h"
+#include "provisioner/core/owners.h"
 
 namespace homeport::api {
 namespace {
@@ -9,7 +10,7 @@ using nlohmann::json;
 
 std::string display_name(const store::SpaceRecord& space, const core::Catalog& catalog) {
   if (space.kind != SpaceKind::home && space.kind != SpaceKind::scratch) return space.name;
-  const auto names = catalog.names_of(space.owner);
+  const auto names = core::owner_names(catalog, space);
   return names.empty() ? space.owner : names.front();
 }
 
@@ -19,6 +20,21 @@ json usage_json(const std::optional<store::UsageRecord>& usage) {
           {"files", or_null(usage->files)},
           {"basis", usage->basis},
           {"as_of", time_json(usage->as_of)}};
+}
+
+json measure_json(const Boxed<store::MeasureRecord>& measure) {
+  if (!measure) return nullptr;
+  return {{"since", time_json(measure->since)},
+          {"entries", measure->entries},
+          {"given_up", measure->why.empty() ? json(nullptr) : json(measure->why)}};
+}
+
+json recreated_json(const Boxed<store::RecreatedRecord>& account) {
+  if (!account) return nullptr;
+  return {{"hub", account->hub},
+          {"name", account->name},
+          {"seen_at", time_json(account->seen_at)},
+          {"created", time_json(account->created)}};
 }
 
 json claim_json(const std::optional<store::CopyClaimRecord>& claim) {
@@ -31,7 +47,7 @@ json claim_json(const std::optional<store::CopyClaimRecord>& claim) {
 
 json owner_json(const store::SpaceRecord& space, const core::Catalog& catalog) {
   if (space.owner.empty()) return nullptr;
-  return {{"user_key", space.owner}, {"names", catalog.names_of(space.owner)}};
+  return {{"user_key", space.owner}, {"names", core::owner_names(catalog, space)}};
 }
 
 }  // namespace
@@ -85,6 +101,7 @@ json space_json(const store::SpaceRecord& space, const core::Catalog& catalog) {
             {"class", space.quota_class},
             {"reason", text_or_null(space.quota_reason)}}},
           {"usage", usage_json(space.usage)},
+          {"measure", measure_json(space.measure)},
           {"uid", space.uid},
           {"gid", space.gid},
           {"mode", mode_text(space.mode)},
@@ -110,6 +127,7 @@ json user_json(const store::UserRecord& user, const core::Catalog& catalog) {
           {"gid", or_null(user.gid)},
           {"created_at", time_json(user.created_at)},
           {"dormant_since", time_json(user.dormant_since)},
+          {"recreated", recreated_json(user.recreated)},
           {"gids", user.gids},
           {"groups", user.groups},
           {"identity_source", or_null(user.identity_source)},

@@ -52,6 +52,15 @@ Result<std::uint32_t> number(const json& value, const char* pointer) {
   return wrong(pointer, "a number from 0 to 4294967294");
 }
 
+Result<void> read_time(const json& value, const char* pointer, std::optional<WallTime>& into) {
+  if (value.is_null()) return {};
+  auto time =
+      value.is_string() ? parse_time(value.get_ref<const std::string&>()) : Result<WallTime>(wrong(pointer, "a time"));
+  if (!time) return wrong(pointer, "a time in UTC, like 2026-11-20T08:00:00Z");
+  into = *time;
+  return {};
+}
+
 Result<void> read_wanted(const json& value, core::SpecRequest& out) {
   if (value.is_null()) return {};
   if (!value.is_object()) return wrong("/wanted", "an object");
@@ -116,7 +125,9 @@ Result<void> read_member(const std::string& key, const json& value, core::SpecRe
   if (key == "purpose") return text(value, "/purpose", out.purpose);
   if (key == "wanted") return read_wanted(value, out);
   if (key == "identity") return read_identity(value, out);
-  if (key != "groups") return unknown("/" + key, "hub, user, groups, server, purpose, wanted, identity");
+  if (key == "account_created") return read_time(value, "/account_created", out.account_created);
+  if (key != "groups")
+    return unknown("/" + key, "hub, user, groups, server, purpose, wanted, identity, account_created");
   if (value.is_null()) return {};
   return texts(value, "/groups", out.groups);
 }

@@ -22,6 +22,7 @@ struct RosterLine {
   std::string path{};     // a map's: where the home stands
   std::string backend{};  // set by whoever imports
   bool whole = false;     // likewise: the path is a file system of an array
+  bool measure = true;    // likewise
 };
 
 // Errors: invalid_argument with every bad and doubled line, each with its number. A header alone is an empty roster.

@@ -81,7 +81,12 @@ std::string rights_text(const Json& space) {
 }
 
 std::string used_text(const Json& space, WallTime now) {
-  if (member(space, "usage") == nullptr) return "not known yet";
+  if (member(space, "usage") == nullptr) {
+    if (member(space, "measure") == nullptr) return "not known yet";
+    const auto why = text_at(space, "measure.given_up");
+    if (why != "-") return "not known: " + why;
+    return "being counted, " + text_at(space, "measure.entries") + " entries so far";
+  }
   std::string out = size_at(space, "usage.bytes");
   if (const auto files = number_at(space, "usage.files")) out += " in " + std::to_string(*files) + " files";
   out += " (" + text_at(space, "usage.basis");
@@ -220,6 +225,13 @@ std::string user_view(const Json& user, const Look& look, WallTime now) {
   details.push_back({"known since", human_time(text_at(user, "created_at"), now)});
   if (member(user, "dormant_since") != nullptr)
     details.push_back({"dormant since", human_time(text_at(user, "dormant_since"), now)});
+  if (member(user, "recreated") != nullptr)
+    details.push_back({"held",
+                       "the account " + text_at(user, "recreated.name") + " was deleted in hub " +
+                           text_at(user, "recreated.hub") +
+                           " and made again; `homeport user keep` says that it is the same person, `homeport "
+                           "user rename --free` that it is somebody new",
+                       Tone::warn});
   return details_text(details, look);
 }
 

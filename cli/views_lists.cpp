@@ -273,13 +273,27 @@ std::string renderers_view(const Json& list, const Look& look, WallTime /*now*/)
   return table_or(table, "formats", look);
 }
 
+namespace {
+
+std::string measure_text(const Json& plan) {
+  const auto rate = number_at(plan, "measure_rate").value_or(0);
+  if (flag_at(plan, "measure") && rate > 0)
+    return "where the backend does not tell it, counted afterwards by walking each home once, at most " +
+           std::to_string(rate) + " entries a second; no limit before that (--no-measure: not at all)";
+  return std::string("not counted ") + (rate > 0 ? "(--no-measure)" : "(measure_rate of the backend is 0)") +
+         ": where the backend does not tell it, homes get no limit";
+}
+
+}  // namespace
+
 std::string fleet_plan_view(const Json& plan, const Look& look, WallTime /*now*/) {
   constexpr std::size_t kShown = 40;
   const auto count = [&](const char* verdict) { return text_at(plan, "summary." + std::string(verdict)); };
   std::string out = details_text({{"to take over", count("import")},
                                   {"taken over already", count("known")},
                                   {"no home by the pattern", count("unmatched")},
-                                  {"refused", count("refused"), count("refused") == "0" ? Tone::plain : Tone::warn}},
+                                  {"refused", count("refused"), count("refused") == "0" ? Tone::plain : Tone::warn},
+                                  {"use", measure_text(plan)}},
                                  look);
   Table table({{"PATH", Align::left, true}, {"USER", Align::left, true}, {"UID", Align::right}, {"WHY NOT"}});
   std::vector<std::pair<std::string, std::string>> words;  // reason -> its first sentence

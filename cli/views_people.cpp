@@ -134,6 +134,7 @@ std::string hub_look_view(const Json& answer, const Look& look, WallTime /*now*/
   add_people(details, "missing", answer, "missing", Tone::plain);
   add_people(details, dry ? "would go dormant" : "went dormant", answer, "gone", Tone::warn);
   add_people(details, dry ? "would wake" : "woke", answer, "back", Tone::good);
+  add_people(details, dry ? "would be held" : "held, made again", answer, "recreated", Tone::warn);
   if (outcome == "held")
     details.push_back({"next", number_at(answer, "listed").value_or(0) == 0
                                    ? "nobody went dormant; an empty list never marks anybody"

@@ -110,6 +110,14 @@ Result<ExitCode> list(Cli& cli, const ListOptions& o) {
   return list_and_show(cli, std::move(target), homes_view);
 }
 
+Result<ExitCode> measure(Cli& cli, const HomeOptions& o) {
+  HOMEPORT_TRY(auto target, home_target(cli, o, "measure"));
+  HOMEPORT_TRY(Api * api, cli.api());
+  HOMEPORT_TRY(const auto home, api->json({.method = "POST", .target = std::move(target), .repeat = Repeat::keyed}));
+  cli.show(home, space_view);
+  return ExitCode::ok;
+}
+
 Result<ExitCode> show(Cli& cli, const HomeOptions& o) {
   HomeOptions wanted = o;
   if (wanted.user.empty()) {
@@ -316,6 +324,16 @@ void add_home_commands(const Noun& noun) {
               .example = "homeport home undelete alice",
               .takes_realm = true},
              undelete);
+  const auto measuring = add_verb<HomeOptions>(
+      noun,
+      {.name = "measure",
+       .description =
+           "Count what a home that was imported uses, by walking it; where its limit waits for that, it is set "
+           "then. Answers at once; homeport home show says how far it is.",
+       .example = "homeport home measure alice",
+       .takes_realm = true},
+      measure);
+  add_home(measuring.app, measuring.options);
   const auto purging =
       add_verb<PurgeOptions>(noun,
                              {.name = "purge",

@@ -14,7 +14,7 @@
 namespace homeport::cli {
 namespace {
 
-constexpr std::chrono::milliseconds kPlanTime{120'000};
+constexpr std::chrono::milliseconds kPlanTime{3'600'000};  // it goes on as long as the backend answers
 
 struct ImportOptions {
   std::string backend{};
@@ -28,6 +28,7 @@ struct ImportOptions {
   bool allow_similar = false;
   std::optional<std::uint32_t> system_below{};
   std::string failures{};
+  bool no_measure = false;
   KubernetesOptions kubernetes{};
   CopyOptions copy{};
   Mutation mutation{};
@@ -80,8 +81,8 @@ Result<void> check_options(const ImportOptions& o) {
 }
 
 Result<ExitCode> import_by_copy(Cli& cli, const ImportOptions& o) {
-  if (!o.base.empty() || o.kubernetes.any() || !o.failures.empty() || o.from_array)
-    return usage("--base, --from-kubernetes, --from-array and --failures have no meaning with --copy",
+  if (!o.base.empty() || o.kubernetes.any() || !o.failures.empty() || o.from_array || o.no_measure)
+    return usage("--base, --from-kubernetes, --from-array, --failures and --no-measure have no meaning with --copy",
                  "--from says where the homes are, --match how they are named there, or --map whose each one is");
   if (!o.map.empty() && (!o.match.empty() || !o.names.empty()))
     return usage("--match and --names have no meaning with --map", "the map says whose each home is");
@@ -140,19 +141,23 @@ Result<Json> plan_body(Cli& cli, const ImportOptions& o) {
   return body;
 }
 
-std::vector<RosterLine> lines_of(const Json& plan, const std::string& backend, bool whole) {
+std::vector<RosterLine> lines_of(const Json& plan, const ImportOptions& o) {
   std::vector<RosterLine> lines;
   for (const auto& entry : items_at(plan, "entries")) {
     if (text_at(entry, "verdict") != "import") continue;
-    RosterLine line{.user = entry.value("user", ""),
-                    .uid = entry.value("uid", std::uint32_t{0}),
-                    .gid = entry.value("gid", std::uint32_t{0})};
-    line.klass = entry.value("class", "");
+    const auto text = [&](const char* name) {
+      const auto* found = member(entry, name);  // null: it has none
+      return found != nullptr && found->is_string() ? found->get<std::string>() : std::string();
+    };
+    RosterLine line{
+        .user = text("user"), .uid = entry.value("uid", std::uint32_t{0}), .gid = entry.value("gid", std::uint32_t{0})};
+    line.klass = text("class");
     if (const auto* quota = member(entry, "quota_bytes"); quota != nullptr && quota->is_number())
       line.quota = std::to_string(quota->get<std::uint64_t>());
-    line.path = entry.value("path", "");
-    line.backend = backend;
-    line.whole = whole;
+    line.path = text("path");
+    line.backend = o.backend;
+    line.measure = !o.no_measure;
+    line.whole = o.from_array;
     lines.push_back(std::move(line));
   }
   return lines;
@@ -160,9 +165,14 @@ std::vector<RosterLine> lines_of(const Json& plan, const std::string& backend, b
 
 Result<Json> ask_plan(Cli& cli, const Json& body) {
   HOMEPORT_TRY(Api * api, cli.api());
-  HOMEPORT_TRY(auto target, in_realm(cli, Target("/v1/homes:plan-import")));
-  target.query("wait", std::to_string(kPlanTime.count() / 1000));
-  return api->json({.method = "POST", .target = std::move(target), .body = body.dump(), .extra = kPlanTime});
+  HOMEPORT_TRY(const auto target, in_realm(cli, Target("/v1/homes:plan-import")));
+  return api->json({.method = "POST", .target = target, .body = body.dump(), .extra = kPlanTime});
+}
+
+// Said before anything is taken over: what becomes of the limits.
+Json with_measure(Json plan, const ImportOptions& o) {
+  plan["measure"] = !o.no_measure;
+  return plan;
 }
 
 std::string kubernetes_view(const Json& plan, const Look& look, WallTime now) {
@@ -182,6 +192,7 @@ Result<ExitCode> import_from_kubernetes(Cli& cli, const ImportOptions& o) {
   for (const auto& home : found.homes) body["map"].push_back({{"user", home.user}, {"path", home.path}});
   HOMEPORT_TRY(auto plan, ask_plan(cli, body));
   add_to_plan(found, plan);
+  plan = with_measure(std::move(plan), o);
   const bool goes_on = found.to_patch.empty() && !o.mutation.dry_run;
   if (!goes_on) {
     cli.show(plan, kubernetes_view);
@@ -189,7 +200,7 @@ Result<ExitCode> import_from_kubernetes(Cli& cli, const ImportOptions& o) {
     return ExitCode::ok;
   }
   if (cli.wants_table()) cli.print(kubernetes_view(plan, cli.look(), cli.now()) + "\n");
-  const auto lines = lines_of(plan, o.backend, o.from_array);
+  const auto lines = lines_of(plan, o);
   return ensure_lines(cli, lines, {.file = {}, .failures = o.failures, .mutation = o.mutation, .done = "taken over"});
 }
 
@@ -199,13 +210,14 @@ Result<ExitCode> import(Cli& cli, const ImportOptions& o) {
   HOMEPORT_CHECK(check_options(o));
   if (!o.kubernetes.dump.empty()) return import_from_kubernetes(cli, o);
   HOMEPORT_TRY(const auto body, plan_body(cli, o));
-  HOMEPORT_TRY(const auto plan, ask_plan(cli, body));
+  HOMEPORT_TRY(auto answer, ask_plan(cli, body));
+  const auto plan = with_measure(std::move(answer), o);
   if (o.mutation.dry_run) {
     cli.show(plan, fleet_plan_view);
     return ExitCode::ok;
   }
   if (cli.wants_table()) cli.print(fleet_plan_view(plan, cli.look(), cli.now()) + "\n");
-  const auto lines = lines_of(plan, o.backend, o.from_array);
+  const auto lines = lines_of(plan, o);
   return ensure_lines(cli, lines, {.file = {}, .failures = o.failures, .mutation = o.mutation, .done = "taken over"});
 }
 
@@ -217,6 +229,8 @@ void add_import_command(const Noun& noun) {
       {.name = "import",
        .description =
            "Take over homes that stand already, where they are: nothing is renamed, chowned or limited below its use. "
+           "Where the backend does not tell what a home uses, it is counted afterwards by walking each home once, and "
+           "until then there is no limit. "
            "--dry-run looks and changes nothing. What is imported is left out when the command is given again, so it "
            "goes on where it stopped.\n\n"
            "--match says where a home lies below the base and how the person's name is written there: {user} as it is, "
@@ -269,6 +283,9 @@ void add_import_command(const Noun& noun) {
   verb.app->add_flag("--allow-similar", o.allow_similar, "names that look the same are different people");
   verb.app->add_option("--system-below", o.system_below, "directories of lower uids are no homes (1000)")
       ->type_name("UID");
+  verb.app->add_flag(
+      "--no-measure", o.no_measure,
+      "do not count afterwards what each home uses; where the backend does not tell it, they get no limit");
   add(verb.app, "--failures", o.failures, "FILE", "write the homes that could not be taken over here, as a map again");
   add_dry_run(verb.app, o.mutation);
   add_wait(verb.app, o.mutation);

@@ -36,8 +36,11 @@ struct Counts {
 Json item_of(const RosterLine& line) {
   Json item{{"user", line.user}};
   if (line.uid != 0) item.update({{"uid", line.uid}, {"gid", line.gid}});
-  if (!line.path.empty()) item["existing"] = Json{{"backend", line.backend}, {"path", line.path}};
-  if (line.whole) item["existing"]["layout"] = "filesystem";
+  if (!line.path.empty()) {
+    item["existing"] = Json{{"backend", line.backend}, {"path", line.path}};
+    if (line.whole) item["existing"]["layout"] = "filesystem";
+    if (!line.measure) item["existing"]["measure"] = false;
+  }
   if (!line.klass.empty()) item["class"] = line.klass;
   if (!line.quota.empty()) item["quota"] = Bytes::parse(line.quota).value().count();  // checked when it was read
   return item;

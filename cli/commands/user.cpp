@@ -70,6 +70,14 @@ Result<ExitCode> rename(Cli& cli, const RenameOptions& o) {
   return post_user(cli, o.user, "rename", body);
 }
 
+Result<ExitCode> keep(Cli& cli, const NameOption& o) {
+  HOMEPORT_TRY(auto target, user_target(cli, o.name, "keep"));
+  HOMEPORT_TRY(Api * api, cli.api());
+  HOMEPORT_TRY(const auto user, api->json({.method = "POST", .target = std::move(target), .repeat = Repeat::keyed}));
+  cli.show(user, user_view);
+  return ExitCode::ok;
+}
+
 Result<ExitCode> merge(Cli& cli, const MergeOptions& o) {
   return post_user(cli, o.user, "merge", Json{{"into", o.into}, {"other_home", o.home}});
 }
@@ -116,6 +124,16 @@ void add_user_commands(const Noun& noun) {
                          "the old name is nobody's from now on: who logs in with it next is a new person");
   renaming.app->add_flag("--allow-similar", renaming.options.allow_similar,
                          "the new name looks like somebody else's, and that is right");
+  const auto keeping = add_verb<NameOption>(
+      noun,
+      {.name = "keep",
+       .description =
+           "Say that an account which was deleted in the hub and made again is the same person's: their home "
+           "opens again. Somebody new gets a home of their own by homeport user rename --free.",
+       .example = "homeport user keep bob",
+       .takes_realm = true},
+      keep);
+  add(keeping.app, "user", keeping.options.name, "USER", "name or key (u-…)")->required();
   const auto merging = add_verb<MergeOptions>(
       noun,
       {.name = "merge",

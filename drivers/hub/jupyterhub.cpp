@@ -1,8 +1,8 @@
 #include "drivers/hub/jupyterhub.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <utility>
 
 #include "provisioner/base/names.h"
@@ -31,6 +31,12 @@ std::vector<std::string> texts_of(const json& object, const char* key) {
   return out;
 }
 
+// Shown to tokens with read:users.
+std::optional<WallTime> created_of(const json& user) {
+  const auto time = parse_time(text_of(user, "created"));
+  return time ? std::optional(*time) : std::nullopt;
+}
+
 // A user's name holds no '/', so NAME/ cannot be the beginning of somebody else's.
 bool opens_servers_of(const std::vector<std::string>& scopes, const std::string& name) {
   const std::string all(kAccess);
@@ -51,7 +57,7 @@ class JupyterHub final : public core::Hub {
     if (!who) return std::optional<core::HubUser>();
     return person(*who);
   }
-  Result<std::vector<std::string>> users(const OpContext& op) override;
+  Result<std::vector<core::HubListed>> users(const OpContext& op) override;
 
  private:
   Result<http::Reply> get(const OpContext& op, const std::string& target, const Secret& token);
@@ -155,13 +161,13 @@ Result<json> JupyterHub::page(const OpContext& op, const Secret& token, std::siz
   return body;
 }
 
-Result<std::vector<std::string>> JupyterHub::users(const OpContext& op) {
+Result<std::vector<core::HubListed>> JupyterHub::users(const OpContext& op) {
   if (!settings_.token) {
     return Error{.code = Errc::failed_precondition, .message = "hub " + settings_.name + " has no token configured"};
   }
   HOMEPORT_TRY(const auto token, config::read_secret(*settings_.token).context("token of hub " + settings_.name));
   HOMEPORT_CHECK(check_lists_all(op, token));
-  std::set<std::string> names;
+  std::map<std::string, std::optional<WallTime>> listed;
   std::size_t offset = 0;
   std::uint64_t total = 0;
   for (std::size_t pages = 0;; ++pages) {
@@ -169,7 +175,7 @@ Result<std::vector<std::string>> JupyterHub::users(const OpContext& op) {
     for (const auto& item : body["items"]) {
       const auto name = item.is_object() ? text_of(item, "name") : std::string();
       if (name.empty()) return no_hub("its list holds a user without a name");
-      names.insert(name);
+      listed[name] = created_of(item);
     }
     const auto& place = body["_pagination"];
     total = place["total"].get<std::uint64_t>();
@@ -182,13 +188,16 @@ Result<std::vector<std::string>> JupyterHub::users(const OpContext& op) {
     offset = further;
   }
   // Somebody was added or deleted between two pages, and somebody else may have slipped through.
-  if (names.size() != total) {
+  if (listed.size() != total) {
     return Error{.code = Errc::unavailable,
                  .message = "the users of hub " + settings_.name + " changed while they were listed (" +
-                            std::to_string(names.size()) + " of " + std::to_string(total) + ")",
+                            std::to_string(listed.size()) + " of " + std::to_string(total) + ")",
                  .hint = "the next look will do"};
   }
-  return std::vector<std::string>(names.begin(), names.end());
+  std::vector<core::HubListed> out;
+  out.reserve(listed.size());
+  for (auto& [name, created] : listed) out.push_back({.name = name, .created = created});
+  return out;
 }
 
 }  // namespace

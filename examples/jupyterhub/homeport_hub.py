@@ -18,6 +18,7 @@ What it keeps to, since a hub must not fall over with its storage:
   - Hooks that the site has already run too. Whoever is not in the pilot is left alone altogether.
 """
 import asyncio
+import datetime
 import grp
 import hashlib
 import html
@@ -582,6 +583,9 @@ class Homeport:
                     "groups": askable(set(groups) | set(more_groups)), "purpose": "interactive"}
         if identity:
             question["identity"] = identity
+        created = account_created(spawner.user)
+        if created:
+            question["account_created"] = created
         datasets = wanted_datasets(spawner.user_options, self.settings.datasets_option)
         if datasets is not None:
             question["wanted"] = {"datasets": datasets}
@@ -681,14 +685,29 @@ def kept_spec(entry, question):
     """The kept spec as far as it still holds for this question; None where it does not."""
     asked, spec = entry["question"], dict(entry["spec"])
     uid = (question.get("identity") or {}).get("uid")
-    if spec["identity"].get("mode") == "native" and uid is not None and uid != spec["identity"].get("uid"):
+    native = spec["identity"].get("mode") == "native"
+    if native and uid is not None and uid != spec["identity"].get("uid"):
         return None
+    before, now = asked.get("account_created"), question.get("account_created")
+    if before and now and before != now and not (native and uid is not None):
+        return None  # the account was deleted and made again: whose it is now is the service's to say
     if not set(asked.get("groups", ())) <= set(question["groups"]) or asked.get("wanted") != question.get("wanted"):
         # What somebody may see beside the home is the service's to say.
         spec["mounts"] = [m for m in spec["mounts"] if m["kind"] == "home"]
     spec["state"] = "degraded"
     spec["notices"] = []
     return spec
+
+
+def account_created(user):
+    """When the hub made this account, in UTC; None where it does not say. A name that was deleted and made again may be
+    somebody else's, and the service tells them apart by this."""
+    created = getattr(user, "created", None)
+    if not isinstance(created, datetime.datetime):
+        return None
+    if created.tzinfo is not None:
+        created = created.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    return created.isoformat(timespec="milliseconds") + "Z"
 
 
 def group_names(user):

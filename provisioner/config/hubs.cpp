@@ -42,6 +42,7 @@ HubSection read_hub(DocReader& in, const std::string& realm, std::vector<std::st
   // A revoked token is refused after five minutes at the latest: that is a promise, not a default.
   read_duration(in, "cache", std::chrono::seconds(1), std::chrono::minutes(5), hub.cache);
   hub.new_per_second = static_cast<unsigned>(in.number("new_per_second", hub.new_per_second, 1, 10'000));
+  hub.recreated_is_same = in.choice("recreated", {"hold", "same"}, "hold") == "same";
   if (in.has("reconcile") && !in.has("token")) {
     in.problem("reconcile", "needs 'token'", "the users are listed with the token of a service of the hub");
   }

@@ -45,6 +45,7 @@ struct Catalog::Image {
   TextMap<SpacePtr> labels;                    // of live spaces
   std::map<std::string, UserPtr> merged_away;  // another one's second name; by key
   std::map<std::string, UserPtr> to_mark;      // the markers of their homes are due; likewise
+  std::map<std::string, SpacePtr> to_measure;  // ready, and their use is to be counted; by key
   // BACKEND:/PATH/ of live spaces. The slash at the end keeps what is below a path next to it in order.
   std::map<std::string, std::string, std::less<>> places;
   TextMap<std::string> open_operations;  // space -> operation
@@ -115,6 +116,7 @@ struct Catalog::Image {
       const auto place = places.find(place_of(*old->second));
       if (place != places.end() && place->second == key) places.erase(place);
       if (!old->second->owner.empty()) people[old->second->owner].change(key, false);
+      to_measure.erase(key);
       spaces.erase(old);
     }
     if (!record) return;
@@ -124,6 +126,8 @@ struct Catalog::Image {
       labels[std::move(label)] = space;
       if (!space->path.empty()) places[place_of(*space)] = key;
     }
+    if (space->measure && space->measure->why.empty() && space->state == store::SpaceState::ready)
+      to_measure[key] = space;
     spaces.emplace(key, std::move(space));
   }
 
@@ -386,6 +390,11 @@ std::vector<UserPtr> Catalog::merged_people() const {
 std::vector<UserPtr> Catalog::people_to_mark() const {
   const std::shared_lock lock(mutex_);
   return values_of(image_->to_mark);
+}
+
+std::vector<SpacePtr> Catalog::homes_to_measure() const {
+  const std::shared_lock lock(mutex_);
+  return values_of(image_->to_measure);
 }
 
 std::optional<std::string> Catalog::user_with_uid(std::string_view realm, std::uint32_t uid) const {

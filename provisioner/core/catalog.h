@@ -46,6 +46,8 @@ class Catalog {
   [[nodiscard]] std::string similar_name(std::string_view realm, std::string_view name) const;
   // Whose homes' markers carry names from before a rename or merge; by key.
   [[nodiscard]] std::vector<UserPtr> people_to_mark() const;
+  // Homes whose use is to be counted (measures.h); by key.
+  [[nodiscard]] std::vector<SpacePtr> homes_to_measure() const;
   // Who was merged into somebody else; by key.
   [[nodiscard]] std::vector<UserPtr> merged_people() const;
   [[nodiscard]] std::optional<std::string> user_with_uid(std::string_view realm, std::uint32_t uid) const;

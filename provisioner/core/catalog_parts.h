@@ -27,9 +27,11 @@ class ShortList {
   std::vector<std::string> texts_;
 };
 
-[[nodiscard]] inline std::vector<UserPtr> values_of(const std::map<std::string, UserPtr>& people) {
-  std::vector<UserPtr> out;
-  for (const auto& [key, person] : people) out.push_back(person);
+template <class T>
+[[nodiscard]] std::vector<T> values_of(const std::map<std::string, T>& map) {
+  std::vector<T> out;
+  out.reserve(map.size());
+  for (const auto& [key, value] : map) out.push_back(value);
   return out;
 }
 

@@ -165,6 +165,7 @@ std::optional<BackendSpec> read_backend(DocReader& in, const drivers::DriverFact
   const auto mode = in.choice("mode", {"observe", "create", "manage"}, "manage");
   const auto caps = read_caps(in.object("caps"));
   const auto workers = in.number("workers", 16, 1, 64);
+  const auto measure_rate = in.number("measure_rate", 5000, 0, 1'000'000);
   if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
     if (!kind.empty()) {
       std::string known;
@@ -177,7 +178,7 @@ std::optional<BackendSpec> read_backend(DocReader& in, const drivers::DriverFact
   factory.validate(kind, in);
   in.finish();
   if (!name) return std::nullopt;
-  BackendSpec spec{.name = *name, .kind = kind, .caps = caps, .workers = workers};
+  BackendSpec spec{.name = *name, .kind = kind, .caps = caps, .workers = workers, .measure_rate = measure_rate};
   spec.mode = mode == "observe" ? BackendMode::observe : mode == "create" ? BackendMode::create : BackendMode::manage;
   return spec;
 }

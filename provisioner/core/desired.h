@@ -30,7 +30,8 @@ struct BackendSpec {
   BackendMode mode = BackendMode::manage;
   DailyCaps caps{};
   std::size_t workers = 16;
-  nlohmann::json section{};  // the whole mapping
+  std::uint64_t measure_rate = 5000;  // entries a second when homes are measured by walking them (measures.h); 0: never
+  nlohmann::json section{};           // the whole mapping
 };
 
 // How many snapshots of each space are kept, by age: the newest of that many hours, days, weeks, months.

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kDirectoriesAtOnce = 32;
 constexpr std::size_t kMostEntries = 200'000;
+constexpr std::chrono::seconds kAnswerTime{20};  // for one question to the backend: as long as it answers, it goes on
 constexpr std::string_view kAdministrative = ".homeport";
 constexpr int kOne = 1;
 constexpr int kSeveral = 2;
@@ -59,9 +60,20 @@ Result<void> as_status(const Result<drivers::ListPage>& page) {
   return page.error();
 }
 
+// A fleet has as many answers as it has directories: each question has a time of its own, within the whole's.
+struct Asking {
+  const OpContext& whole;
+  const Clock& clock;
+  [[nodiscard]] OpContext now() const {
+    OpContext one = whole;
+    one.deadline = std::min(whole.deadline, clock.mono() + kAnswerTime);
+    return one;
+  }
+};
+
 // Level by level, many directories in flight; `enter` says which are looked into. What cannot be looked at is found all
 // the same. A server that begins again gives names twice.
-Result<std::vector<Found>> list_below(const OpContext& op, drivers::Tree& tree, const AbsolutePath& base,
+Result<std::vector<Found>> list_below(const Asking& ask, drivers::Tree& tree, const AbsolutePath& base,
                                       std::size_t depth,
                                       const std::function<bool(const std::vector<std::string>&)>& enter) {
   std::vector<Found> out;
@@ -74,7 +86,7 @@ Result<std::vector<Found>> list_below(const OpContext& op, drivers::Tree& tree, 
     std::vector<drivers::ListRequest> requests;
     for (const auto& directory : batch)
       requests.push_back({.directory = directory.node, .from = directory.from, .with_unseen = true});
-    auto pages = tree.list(op, requests);
+    auto pages = tree.list(ask.now(), requests);
     for (std::size_t i = 0; i < pages.size(); ++i) {
       const bool below = !batch[i].components.empty();
       if (!pages[i] && below && !is_transient(pages[i].error().code) && pages[i].error().code != Errc::internal) {
@@ -127,15 +139,16 @@ std::vector<std::uint32_t> order_of(const std::vector<Found>& found, std::size_t
 class Planner {
  public:
   Planner(const Homes::Parts& parts, const FleetRequest& request)
-      : catalog_(parts.catalog), request_(request), rules_(parts.catalog.rules()) {}
+      : catalog_(parts.catalog), request_(request), rules_(parts.catalog.rules()), clock_(parts.clock) {}
 
   Result<FleetPlan> by_pattern(const OpContext& op, drivers::TreeAccess& trees) {
     const auto& pattern = *request_.pattern;
-    HOMEPORT_TRY(const auto tree, trees.open_path(op, request_.base).context("open " + request_.base.str()));
-    HOMEPORT_TRY(auto found,
-                 list_below(op, *tree, request_.base, pattern.depth(), [&](const std::vector<std::string>& components) {
-                   return pattern.fits(components.size() - 1, components.back());
-                 }));
+    const Asking ask{.whole = op, .clock = clock_};
+    HOMEPORT_TRY(const auto tree, trees.open_path(ask.now(), request_.base).context("open " + request_.base.str()));
+    HOMEPORT_TRY(auto found, list_below(ask, *tree, request_.base, pattern.depth(),
+                                        [&](const std::vector<std::string>& components) {
+                                          return pattern.fits(components.size() - 1, components.back());
+                                        }));
     const auto hashed = learn_names(pattern.encoding());
     plan_.entries.reserve(found.size());
     const auto root = tree->root();
@@ -162,7 +175,8 @@ class Planner {
       const auto slash = path->str().rfind('/');
       parents[slash == 0 ? "/" : path->str().substr(0, slash)].push_back(&line);
     }
-    for (const auto& [parent, lines] : parents) HOMEPORT_CHECK(add_parent(op, trees, parent, lines));
+    const Asking ask{.whole = op, .clock = clock_};
+    for (const auto& [parent, lines] : parents) HOMEPORT_CHECK(add_parent(ask, trees, parent, lines));
     return finish();
   }
 
@@ -229,15 +243,15 @@ class Planner {
     entry.why = std::move(why);
   }
 
-  Result<void> add_parent(const OpContext& op, drivers::TreeAccess& trees, const std::string& parent,
+  Result<void> add_parent(const Asking& ask, drivers::TreeAccess& trees, const std::string& parent,
                           const std::vector<const FleetLine*>& lines) {
     HOMEPORT_TRY(const auto path, AbsolutePath::parse(parent));
-    const auto tree = trees.open_path(op, path);
+    const auto tree = trees.open_path(ask.now(), path);
     if (!tree && is_transient(tree.error().code)) return tree.error();
     std::map<std::string, drivers::EntryAttributes> found;
     std::map<std::string, std::string> unseen;
     if (tree) {
-      HOMEPORT_TRY(const auto all, list_below(op, **tree, path, 1, [](const auto&) { return false; }));
+      HOMEPORT_TRY(const auto all, list_below(ask, **tree, path, 1, [](const auto&) { return false; }));
       for (const auto& one : all) {
         if (one.unseen.empty()) {
           found.insert_or_assign(last_component(one.path), one.attributes);
@@ -253,7 +267,7 @@ class Planner {
       entry.quota = line->quota;
       const auto at = found.find(name);
       const bool apart = !tree || (at != found.end() && at->second.fs != (*tree)->root().attributes.fs);
-      HOMEPORT_TRY(const auto own, apart ? own_export(op, trees, entry.path) : OwnExport(std::nullopt));
+      HOMEPORT_TRY(const auto own, apart ? own_export(ask.now(), trees, entry.path) : OwnExport(std::nullopt));
       bool good = false;
       if (own && own->type == drivers::EntryType::other) {
         refuse(entry, "overlaps", "it holds Homeport's administrative directory: homes are made in it, it is none");
@@ -465,6 +479,7 @@ class Planner {
   const Catalog& catalog_;
   const FleetRequest& request_;
   const std::shared_ptr<const std::vector<policies::RuleFacts>> rules_;
+  const Clock& clock_;
   drivers::ExportDiscovery* exports_ = nullptr;  // null: the backend has none
   FleetPlan plan_{};
   std::vector<std::string> components_{};  // of the entry in hand
@@ -505,8 +520,11 @@ void plan_fleet(const Homes::Parts& parts, const Caller& caller, const FleetRequ
       [parts, request, trees, keep = *backend](const OpContext& op) {
         Planner planner(parts, request);
         if (request.from_array) return planner.by_array(op, *keep);
-        if (request.pattern) return planner.by_pattern(op, *trees);
-        return planner.by_map(op, *trees, drivers::find<drivers::ExportDiscovery>(keep->driver()));
+        auto plan = request.pattern
+                        ? planner.by_pattern(op, *trees)
+                        : planner.by_map(op, *trees, drivers::find<drivers::ExportDiscovery>(keep->driver()));
+        if (plan) plan->measure_rate = keep->spec().measure_rate;
+        return plan;
       },
       std::move(done));
 }

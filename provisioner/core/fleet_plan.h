@@ -65,6 +65,7 @@ struct FleetEntry {
 
 struct FleetPlan {
   std::vector<FleetEntry> entries{};  // by path
+  std::uint64_t measure_rate = 0;     // of the backend (measures.h); 0: homes on it are not walked
   [[nodiscard]] std::size_t count(FleetVerdict verdict) const;
 };
 

@@ -305,6 +305,7 @@ Result<SpaceOutcome> Homes::try_ensure(const Caller& caller, const HomeRequest& 
                                    {"class", space.klass}});
   if (d.quota) op.plan["quota_bytes"] = d.quota->count();
   if (place.existing) op.plan["path"] = place.existing->str();
+  if (request.existing && !request.existing->measure) op.plan["measure"] = false;
   if (draws_later) op.plan["assign"] = true;
   if (!place.otherwise.message.empty())
     op.plan["otherwise"] = {{"message", place.otherwise.message}, {"hint", place.otherwise.hint}};

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +34,7 @@ struct HomeRequest {
     AbsolutePath path;
     // filesystem: a whole file system of an array, whoever made it (drivers/core/inventory.h).
     drivers::Layout layout = drivers::Layout::directory;
+    bool measure = true;  // its use is counted afterwards where the backend does not tell it (measures.h)
   };
   std::optional<Existing> existing{};
   // Files will be copied into it: it is new, and no login gets it before finish_copy().
@@ -77,6 +79,8 @@ class Homes {
     IdSource& ids;
     std::string name_prefix = "hp-";  // of backend objects; the same as the drivers'
     std::chrono::milliseconds copy_claim = kCopyClaim;
+    // Hubs whose accounts are the same people's when they are made again (accounts.h).
+    std::set<std::string, std::less<>> trusted_hubs{};
     // Writes the sessions that were issued and are not in the store yet.
     std::function<Result<void>()> flush_sessions = [] { return Result<void>{}; };
   };

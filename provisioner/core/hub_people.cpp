@@ -6,6 +6,8 @@
 
 #include "policies/absence.h"
 #include "provisioner/base/log.h"
+#include "provisioner/core/accounts.h"
+#include "provisioner/render/quoting.h"
 
 namespace homeport::core {
 namespace {
@@ -15,6 +17,7 @@ using std::chrono::seconds;
 constexpr seconds kFirstLook{60};
 constexpr seconds kLookTime{60};  // for one whole list
 constexpr std::size_t kQueue = 32;
+constexpr std::size_t kNewsPerLook = 2000;  // accounts remembered by one write; the next look, or a login, has the rest
 constexpr seconds kStopTime{1};
 
 Result<void> mark_dormant(store::WriteTransaction& tx, const std::string& user_key, const HubLook& look,
@@ -65,6 +68,9 @@ struct HubPeople::Look {
   std::map<std::string, std::vector<std::string>> came_from;  // key -> hubs, of people who came from this one
   std::set<std::string> just_seen{};                          // keys of those who logged in while the list was read
   std::map<std::string, unsigned> absent{};                   // key -> looks, with this one
+  using Account = std::pair<std::string, HubAccount>;         // key, …
+  std::vector<Account> held{};
+  std::vector<Account> news{};  // to be remembered
 };
 
 HubPeople::HubPeople(Homes::Parts parts, const std::vector<HubEntry>& hubs) : p_(std::move(parts)) {
@@ -148,8 +154,8 @@ HubLook HubPeople::look(const Caller& caller, const Request& request, const HubE
                        .deadline = p_.clock.mono() + kLookTime,
                        .stop = stop,
                        .dry_run = request.dry_run};
-    HOMEPORT_TRY(const auto names, entry.hub->users(op));
-    HOMEPORT_CHECK(compare(work, names));
+    HOMEPORT_TRY(const auto listed, entry.hub->users(op));
+    HOMEPORT_CHECK(compare(work, listed));
     judge(work, request);
     if (request.dry_run) return {};
     // An empty list says nothing about anybody: it is no look in a row.
@@ -162,6 +168,7 @@ HubLook HubPeople::look(const Caller& caller, const Request& request, const HubE
     result.text = done.error().sentence();
     result.gone.clear();
     result.back.clear();
+    result.recreated.clear();
   }
   const auto level = result.outcome == HubLook::Outcome::done ? log::info : log::warning;
   level("hub_look", {{"hub", result.hub},
@@ -171,21 +178,37 @@ HubLook HubPeople::look(const Caller& caller, const Request& request, const HubE
                      {"missing", std::to_string(result.missing.size())},
                      {"gone", std::to_string(result.gone.size())},
                      {"back", std::to_string(result.back.size())},
+                     {"recreated", std::to_string(result.recreated.size())},
                      {"why", result.text}});
   return std::move(result);
 }
 
-Result<void> HubPeople::compare(Look& work, const std::vector<std::string>& names) {
+void HubPeople::see(Look& work, const UserPtr& user, const HubListed& listed) const {
   auto& result = work.result;
-  result.listed = names.size();
-  for (const auto& name : names) {
-    const auto user = p_.catalog.user_by_name(work.realm, name);
-    if (!user) continue;
-    work.present.insert(user->key);
-    if (user->dormant_since) result.back.push_back(user->key);
+  work.present.insert(user->key);
+  const HubAccount account{.hub = result.hub, .name = listed.name, .created = listed.created};
+  const bool again = !p_.trusted_hubs.contains(result.hub) && is_recreated(*user, account);
+  if (again) {
+    work.held.emplace_back(user->key, account);
+    result.recreated.push_back(user->key);
+  } else if (user->dormant_since) {
+    result.back.push_back(user->key);
+  }
+  if (!again && is_news(*user, account)) work.news.emplace_back(user->key, account);
+}
+
+Result<void> HubPeople::compare(Look& work, const std::vector<HubListed>& listed) {
+  auto& result = work.result;
+  result.listed = listed.size();
+  for (const auto& one : listed) {
+    if (const auto user = p_.catalog.user_by_name(work.realm, one.name)) see(work, user, one);
   }
   std::sort(result.back.begin(), result.back.end());
   result.back.erase(std::unique(result.back.begin(), result.back.end()), result.back.end());
+  std::sort(result.recreated.begin(), result.recreated.end());
+  result.recreated.erase(std::unique(result.recreated.begin(), result.recreated.end()), result.recreated.end());
+  // Somebody with several names is there by one account that is their own, and its login is not the other's.
+  std::erase_if(result.back, [&](const auto& key) { return std::ranges::binary_search(result.recreated, key); });
   // Whoever logged in a moment ago is not in the store yet.
   HOMEPORT_CHECK(p_.flush_sessions());
   HOMEPORT_CHECK(read_sessions(work));
@@ -279,12 +302,17 @@ void HubPeople::judge(Look& work, const Request& request) {
 Result<void> HubPeople::write(const Caller& caller, const Look& work) {
   const auto& result = work.result;
   const bool held = result.outcome == HubLook::Outcome::held;
-  if (result.gone.empty() && result.back.empty() && !held) return {};
+  const bool nothing = result.gone.empty() && result.back.empty() && work.held.empty() && work.news.empty();
+  if (nothing && !held) return {};
   const auto& principal = caller.principal.id;
   return p_.store.write("hub-people", [&](store::WriteTransaction& tx) -> Result<void> {
     for (const auto& user : result.gone) HOMEPORT_CHECK(mark_dormant(tx, user, result, principal));
     const auto detail = nlohmann::json{{"hub", result.hub}, {"seen", "list"}}.dump();
     for (const auto& user : result.back) HOMEPORT_CHECK(wake(tx, user, result.at, principal, detail));
+    for (const auto& [user, account] : work.held) HOMEPORT_CHECK(hold_account(tx, user, account, result.at, principal));
+    for (std::size_t i = 0; i < std::min(work.news.size(), kNewsPerLook); ++i)
+      HOMEPORT_CHECK(note_account(tx, work.news[i].first, work.news[i].second));
+    if (result.gone.empty() && result.back.empty() && result.recreated.empty() && !held) return {};
     return tx.append_audit({.at = result.at,
                             .principal = principal,
                             .action = "hub.reconcile",
@@ -294,10 +322,32 @@ Result<void> HubPeople::write(const Caller& caller, const Look& work) {
                                                      {"known", result.known},
                                                      {"missing", result.missing.size()},
                                                      {"dormant", result.gone.size()},
-                                                     {"back", result.back.size()}}
+                                                     {"back", result.back.size()},
+                                                     {"recreated", result.recreated.size()}}
                                           .dump()});
   });
 }
+
+namespace {
+
+Finding held_finding(const std::string& hub, const std::vector<UserPtr>& people) {
+  const auto& first = *people.front()->recreated;
+  const bool one = people.size() == 1;
+  return {
+      .level = "warning",
+      .what = (one ? "the account " + printable(first.name, 60) + " was"
+                   : std::to_string(people.size()) + " accounts, for example " + printable(first.name, 60) + ", were") +
+              " deleted in hub " + printable(hub, 60) +
+              " and made again: " + (one ? "its home stays" : "their homes stay") +
+              " closed until a uid of LDAP, NSS or the hub says that it is the same person, or an administrator does",
+      .hint = "the same person: `homeport user keep " + render::shell_quote(printable(first.name, 60)) +
+              "`; somebody new: `homeport user rename NAME NEW-NAME --free`" +
+              (one ? ""
+                   : "; all of them the same, because the hub's database is new: `recreated: same` at this hub "
+                     "in the configuration")};
+}
+
+}  // namespace
 
 std::vector<Finding> HubPeople::findings() const {
   std::vector<Finding> out;
@@ -316,6 +366,11 @@ std::vector<Finding> HubPeople::findings() const {
            .hint = hub.last->listed == 0 ? look : look + "; if these people have left, `--force` marks them"});
     }
   }
+  std::map<std::string, std::vector<UserPtr>> held;  // by hub
+  for (const auto& user : p_.catalog.users()) {
+    if (user->recreated) held[user->recreated->hub].push_back(user);
+  }
+  for (const auto& [hub, people] : held) out.push_back(held_finding(hub, people));
   return out;
 }
 

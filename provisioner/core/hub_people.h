@@ -39,6 +39,8 @@ struct HubLook {
   std::vector<Missing> missing{};   // of `known`; by key
   std::vector<std::string> gone{};  // went dormant by this look, or would; keys
   std::vector<std::string> back{};  // were dormant and are on the list again; keys
+  // On the list with an account that was made again since (accounts.h): held from now on; keys.
+  std::vector<std::string> recreated{};
 };
 [[nodiscard]] std::string_view hub_outcome_name(HubLook::Outcome outcome);  // "done"
 
@@ -77,7 +79,8 @@ class HubPeople {
   struct Look;  // one at work
   [[nodiscard]] HubLook look(const Caller& caller, const Request& request, const HubEntry& entry,
                              const std::stop_token& stop);
-  Result<void> compare(Look& work, const std::vector<std::string>& names);
+  Result<void> compare(Look& work, const std::vector<HubListed>& listed);
+  void see(Look& work, const UserPtr& user, const HubListed& listed) const;
   Result<void> read_sessions(Look& work);
   void follow_merges(Look& work) const;
   void judge(Look& work, const Request& request);

@@ -10,6 +10,7 @@
 
 #include "provisioner/base/digest.h"
 #include "provisioner/base/log.h"
+#include "provisioner/core/accounts.h"
 #include "provisioner/core/hub_people.h"
 #include "provisioner/core/spec_builder.h"
 
@@ -44,6 +45,10 @@ struct FirstWord {
 // The digest is the first member of a prepared answer.
 constexpr std::string_view kBeforeDigest = R"(,"digest":")";
 
+HubAccount account_of(const SpecRequest& request) {
+  return {.hub = request.hub, .name = request.user, .created = request.account_created};
+}
+
 Error not_usable(const store::SpaceRecord& home) {
   const std::string state(store::space_state_name(home.state));
   return Error{.code = Errc::forbidden,
@@ -62,7 +67,6 @@ struct Logins::Cached {
   std::chrono::hours valid{12};
   int status = 200;
   bool degraded = false;
-  bool dormant = false;  // the person was marked so when this was made: a login ends that
   ShortHash session{};   // of the session's key
   ShortHash spec{};      // of spec_id
   std::string spec_id;
@@ -81,6 +85,7 @@ struct Logins::Pending {
   std::shared_ptr<const Cached> answer;
   WallTime first{};
   WallTime last{};
+  HubAccount account{};
 };
 
 struct Logins::Issued : std::unordered_map<ShortHash, Pending, FirstWord> {};
@@ -158,7 +163,6 @@ Result<Logins::CachedPtr> Logins::make(const SpecRequest& request, const store::
   made->status = built.spec.state == render::SpecState::blocked ? built.spec.status_hint.value_or(503) : 200;
   made->degraded = built.spec.state == render::SpecState::degraded;
   made->user_key = user.key;
-  made->dormant = user.dormant_since.has_value();
   made->spaces = std::move(built.spaces);
   made->request = to_text(request);
   made->session = short_hash(SessionRecord::key_of(request.hub, user.key, request.server));
@@ -208,7 +212,8 @@ std::string Logins::time_text(WallTime now) {
   return state_->second_text;
 }
 
-SpecAnswer Logins::answer(const Caller& caller, const CachedPtr& cached) {
+SpecAnswer Logins::answer(const Caller& caller, const SpecRequest& request, const store::UserRecord& user,
+                          const CachedPtr& cached) {
   const auto now = p_.clock.now();
   SpecAnswer out{.status = cached->status,
                  .prepared = cached->prepared,
@@ -224,22 +229,25 @@ SpecAnswer Logins::answer(const Caller& caller, const CachedPtr& cached) {
       .append(format_time(std::chrono::floor<std::chrono::seconds>(now + cached->valid)))
       .append("\"");
   issued_.add();
-  remember(caller, cached, now);
+  remember(caller, request, user, cached, now);
   return out;
 }
 
-void Logins::remember(const Caller& caller, const CachedPtr& cached, WallTime now) {
+void Logins::remember(const Caller& caller, const SpecRequest& request, const store::UserRecord& user,
+                      const CachedPtr& cached, WallTime now) {
   // Only a hub starts sessions; an admin who looks does not. A blocked answer is not in use.
   if (caller.principal.scope != policies::Scope::spawner || cached->status != 200) return;
   const std::lock_guard lock(state_->issued_mutex);
   const auto written = state_->written.find(cached->session);
-  if (!cached->dormant && written != state_->written.end() && written->second.spec == cached->spec &&
+  const bool news = is_news(user, account_of(request));
+  if (!news && written != state_->written.end() && written->second.spec == cached->spec &&
       now - written->second.at < kRenewalEvery)
     return;
   const auto [at, fresh] =
       state_->issued.try_emplace(cached->session, Pending{.answer = cached, .first = now, .last = now});
   at->second.answer = cached;
   at->second.last = now;
+  at->second.account = account_of(request);
 }
 
 void Logins::remember_refusal(const Caller& caller, const SpecRequest& request, const Error& error) {
@@ -261,9 +269,28 @@ void Logins::remember_refusal(const Caller& caller, const SpecRequest& request, 
                               .detail = nlohmann::json{{"hub", request.hub}}.dump()});
 }
 
+bool Logins::needs_a_word(const Caller& caller, const SpecRequest& request, const store::UserRecord& user) const {
+  // What people say of themselves proves nothing; an admin who looks is not the person.
+  if (caller.principal.scope == policies::Scope::user_self)
+    return is_held(user, caller.principal.hub, caller.principal.user);
+  if (caller.principal.scope != policies::Scope::spawner || p_.trusted_hubs.contains(request.hub)) return false;
+  return is_recreated(user, account_of(request));
+}
+
+Error Logins::refuse_account(const Caller& caller, const SpecRequest& request, const store::UserRecord& user) {
+  auto account = account_of(request);
+  if (caller.principal.scope == policies::Scope::user_self) account.created = user.recreated->created;
+  auto error = account_held(account);
+  remember_refusal(caller, request, error);
+  // At once, so that the admin sees it and the person's own token opens nothing either.
+  const auto held = hold_account(p_, user, account, caller.principal.id);
+  if (!held) log::warning("account_not_marked", {{"user_key", user.key}, {"why", held.error().to_string()}});
+  return error;
+}
+
 std::optional<Result<SpecAnswer>> Logins::try_issue(const Caller& caller, const SpecRequest& request) {
   const auto user = p_.catalog.user_by_name(realm_of(request), request.user);
-  if (!user || p_.people.must_ask(*user, request.user)) return std::nullopt;
+  if (!user || p_.people.must_ask(*user, request.user) || needs_a_word(caller, request, *user)) return std::nullopt;
   return answer_known(caller, request, *user);
 }
 
@@ -281,15 +308,19 @@ std::optional<Result<SpecAnswer>> Logins::answer_known(const Caller& caller, con
   if (home->state != SpaceState::ready) return refuse(not_usable(*home));
   auto cached = prepared(caller, request, user, *home);
   if (!cached) return refuse(std::move(cached).error());
-  return answer(caller, *cached);
+  return answer(caller, request, user, *cached);
 }
 
 void Logins::issue(const Caller& caller, const SpecRequest& request,
                    const std::function<void(Result<SpecAnswer>)>& done) {
   auto user = UserName::parse(request.user);
   if (!user) return done(std::move(user).error());
-  const PersonQuestion question{
-      .realm = realm_of(request), .user = std::move(user).value(), .uid = request.uid, .gid = request.gid};
+  const auto present = p_.catalog.user_by_name(realm_of(request), request.user);
+  const PersonQuestion question{.realm = realm_of(request),
+                                .user = std::move(user).value(),
+                                .uid = request.uid,
+                                .gid = request.gid,
+                                .anew = present && needs_a_word(caller, request, *present)};
   p_.people.identify(caller, question, [this, caller, request, done](Result<Person> person) {
     if (person) return done(issue_for(caller, request, *person));
     auto error = std::move(person).error();
@@ -300,6 +331,10 @@ void Logins::issue(const Caller& caller, const SpecRequest& request,
 }
 
 Result<SpecAnswer> Logins::issue_for(const Caller& caller, const SpecRequest& request, const Person& person) {
+  const bool by_hub = caller.principal.scope == policies::Scope::spawner;
+  const auto present = p_.catalog.user_by_name(realm_of(request), request.user);
+  if (present && !(by_hub && person.vouched) && needs_a_word(caller, request, *present))
+    return refuse_account(caller, request, *present);
   const auto known = [&]() -> std::optional<Result<SpecAnswer>> {
     const auto user = p_.catalog.user_by_name(realm_of(request), request.user);
     return user ? answer_known(caller, request, *user) : std::nullopt;
@@ -448,15 +483,20 @@ Result<void> Logins::flush() {
 
 Result<void> Logins::write_some(Issued& issued, std::vector<store::AuditEntry>& refusals) {
   std::vector<SessionRecord> batch;
+  std::vector<HubAccount> accounts;  // of the same
   for (const auto& [session, pending] : issued) {
     if (batch.size() == kRowsPerWrite) break;
     batch.push_back(session_of(pending));
+    accounts.push_back(pending.account);
   }
   HOMEPORT_CHECK(p_.store.write("sessions", [&](store::WriteTransaction& tx) -> Result<void> {
-    for (auto session : batch) {
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      auto session = batch[i];
       HOMEPORT_CHECK(store::put(tx, session, store::Expect::any()));
       const auto user = p_.catalog.user(session.user);
-      if (user && user->dormant_since) HOMEPORT_CHECK(wake(tx, user->key, p_.clock.now(), "system", kSeenByLogin));
+      if (!user || !is_news(*user, accounts[i])) continue;
+      HOMEPORT_CHECK(note_account(tx, user->key, accounts[i]));
+      HOMEPORT_CHECK(wake(tx, user->key, p_.clock.now(), "system", kSeenByLogin));
     }
     for (const auto& refusal : refusals) HOMEPORT_CHECK(tx.append_audit(refusal));
     return {};

@@ -66,17 +66,23 @@ class Logins {
                                            const store::UserRecord& user, const store::SpaceRecord& home);
   [[nodiscard]] Result<CachedPtr> make(const SpecRequest& request, const store::UserRecord& user,
                                        const store::SpaceRecord& home) const;
-  // As try_issue(), of somebody whose groups need not be asked for.
+  // As try_issue(), of somebody whose groups need not be asked for, and whose account is their own.
   [[nodiscard]] std::optional<Result<SpecAnswer>> answer_known(const Caller& caller, const SpecRequest& request,
                                                                const store::UserRecord& user);
+  // Must this account be refused (accounts.h) unless somebody vouches for the person?
+  [[nodiscard]] bool needs_a_word(const Caller& caller, const SpecRequest& request,
+                                  const store::UserRecord& user) const;
+  [[nodiscard]] Error refuse_account(const Caller& caller, const SpecRequest& request, const store::UserRecord& user);
   [[nodiscard]] Result<SpecAnswer> issue_for(const Caller& caller, const SpecRequest& request, const Person& person);
-  [[nodiscard]] SpecAnswer answer(const Caller& caller, const CachedPtr& cached);
+  [[nodiscard]] SpecAnswer answer(const Caller& caller, const SpecRequest& request, const store::UserRecord& user,
+                                  const CachedPtr& cached);
   [[nodiscard]] const std::string& realm_of(const SpecRequest& request) const {
     return request.realm.empty() ? realm_ : request.realm;
   }
   [[nodiscard]] SpacePtr home_of(const store::UserRecord& user) const;
   [[nodiscard]] std::string time_text(WallTime now);
-  void remember(const Caller& caller, const CachedPtr& cached, WallTime now);
+  void remember(const Caller& caller, const SpecRequest& request, const store::UserRecord& user,
+                const CachedPtr& cached, WallTime now);
   void remember_refusal(const Caller& caller, const SpecRequest& request, const Error& error);
   [[nodiscard]] static store::SessionRecord session_of(const Pending& pending);
   // One write; takes what is written out of both.

@@ -5,6 +5,7 @@
 #include "drivers/core/optional.h"
 #include "provisioner/core/cluster_steps.h"
 #include "provisioner/core/home_place.h"
+#include "provisioner/core/measures.h"
 #include "provisioner/core/operations.h"
 #include "provisioner/core/snapshot_steps.h"
 #include "provisioner/core/restore_steps.h"
@@ -163,14 +164,16 @@ void set_imported_quota(StepContext& c, const drivers::Object& object) {
     return;
   }
   space.quota_reason = "class " + space.klass;
-  if (!wanted) return;
   const bool measured = object.usage && object.usage->basis != drivers::UsageBasis::unknown;
+  const bool walks = !measured && c.operation.plan.value("measure", true) && can_measure(c.backend);
+  if (walks) space.measure = store::MeasureRecord{.since = c.clock.now()};
+  if (!wanted) return;
   if (!measured && !object.quota) {
     space.quota_wanted = wanted;
     space.quota_bytes.reset();
-    space.quota_reason = "imported: no limit before its use is known, which backend " + space.backend +
-                         " does not measure; then " + Bytes{*wanted}.to_string() +
-                         ", or 20 % above its use if that is more";
+    space.quota_reason = "imported: no limit before its use is known, which " +
+                         std::string(walks ? "is being counted" : "backend " + space.backend + " does not measure") +
+                         "; then " + Bytes{*wanted}.to_string() + ", or 20 % above its use if that is more";
     return;
   }
   space.quota_wanted.reset();

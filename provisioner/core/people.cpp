@@ -152,6 +152,7 @@ Result<Person> People::ask(const OpContext& op, const PersonQuestion& question) 
       }
     }
   }
+  person.vouched = person.uid.has_value();
   return person;
 }
 
@@ -210,7 +211,7 @@ Result<void> People::keep(const std::string& user_key, const Person& person) {
 void People::identify(const Caller& caller, const PersonQuestion& question, const Done& done) {
   const auto known = catalog_.user_by_name(question.realm, question.user.str());
   const bool pinned = known && known->uid;
-  if (has_sources_ && pinned && fresh(question.realm, question.user.str())) return done(kept(*known));
+  if (has_sources_ && pinned && !question.anew && fresh(question.realm, question.user.str())) return done(kept(*known));
   if (!has_sources_) {
     const OpContext op{.request_id = caller.request_id, .deadline = caller.deadline};
     return done(settle(question, known, ask(op, question)));

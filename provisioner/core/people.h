@@ -50,6 +50,7 @@ struct Person {
   std::vector<std::uint32_t> gids{};  // of the sources, not of the request
   std::vector<std::string> groups{};  // likewise
   std::string source{};               // who named the uid: "request", "static", "nss", "ldap"
+  bool vouched = false;               // it was named just now, not kept from before
   bool assign = false;                // nobody did: the next number of the range
 };
 
@@ -59,6 +60,7 @@ struct PersonQuestion {
   std::optional<std::uint32_t> uid{};  // what the request says
   std::optional<std::uint32_t> gid{};
   bool by_admin = false;  // an admin's own word: taken whatever the order says
+  bool anew = false;      // ask the sources now, however fresh their last answer is
   bool stands = false;    // a home that is there already: its owner may be below system_below
 };
 

@@ -16,6 +16,14 @@ constexpr std::chrono::seconds kStopTime{5};
 constexpr std::chrono::hours kAnswersKept{24 * 8};
 constexpr std::uint64_t kChangesKept = 100'000;
 
+std::set<std::string, std::less<>> trusted_among(const std::vector<HubEntry>& hubs) {
+  std::set<std::string, std::less<>> out;
+  for (const auto& hub : hubs) {
+    if (hub.settings.recreated_is_same) out.insert(hub.settings.name);
+  }
+  return out;
+}
+
 }  // namespace
 
 Provisioner::Provisioner(Environment environment)
@@ -33,10 +41,12 @@ Provisioner::Provisioner(Environment environment)
              .ids = env_.ids,
              .name_prefix = env_.name_prefix,
              .copy_claim = env_.copy_claim,
+             .trusted_hubs = trusted_among(env_.hubs),
              .flush_sessions = [this] { return logins_.flush(); }},
       homes_(parts_),
       renames_(parts_, homes_),
       markers_(parts_),
+      measures_(parts_),
       datasets_(parts_, homes_),
       snapshots_(parts_, homes_),
       logins_(parts_, homes_, env_.metrics, env_.realm),
@@ -81,6 +91,7 @@ void Provisioner::stop() {
     caretaker_.join();
   }
   hub_people_.stop();
+  measures_.stop();
   people_.stop();
   operations_.stop();
   cluster_volumes_.stop();
@@ -93,7 +104,7 @@ void Provisioner::stop() {
 
 std::vector<Finding> Provisioner::findings() const {
   auto out = administration_.doctor();
-  for (const auto& more : {markers_.findings(), hub_people_.findings(), cluster_volumes_.findings(),
+  for (const auto& more : {markers_.findings(), measures_.findings(), hub_people_.findings(), cluster_volumes_.findings(),
                            snapshot_findings(catalog_, backends_, env_.clock.now())})
     out.insert(out.end(), more.begin(), more.end());
   return out;
@@ -125,6 +136,7 @@ void Provisioner::take_care(const std::stop_token& stop) {
     backends_.reap();
     for (const auto& backend : backends_.all()) look_at(backend);
     markers_.tick();
+    measures_.tick();
     hub_people_.tick();
     if (round++ % 240 == 0) {
       snapshots_.forget_old();

@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "provisioner/core/accounts.h"
 #include "provisioner/core/administration.h"
 #include "provisioner/core/array_look.h"
 #include "provisioner/core/cluster_volumes.h"
@@ -14,6 +15,7 @@
 #include "provisioner/core/hub_tokens.h"
 #include "provisioner/core/logins.h"
 #include "provisioner/core/markers.h"
+#include "provisioner/core/measures.h"
 #include "provisioner/core/renames.h"
 #include "provisioner/core/snapshots.h"
 #include "provisioner/core/tokens.h"
@@ -56,7 +58,11 @@ class Provisioner {
     core::plan_fleet(parts_, caller, request, std::move(done));
   }
   Renames& renames() { return renames_; }
+  Result<store::UserRecord> keep_account(const Caller& caller, std::string_view realm, std::string_view user) {
+    return core::keep_account(parts_, caller, realm, user);
+  }
   Markers& markers() { return markers_; }
+  Measures& measures() { return measures_; }
   Datasets& datasets() { return datasets_; }
   Snapshots& snapshots() { return snapshots_; }
   Logins& logins() { return logins_; }
@@ -88,6 +94,7 @@ class Provisioner {
   Homes homes_;
   Renames renames_;
   Markers markers_;
+  Measures measures_;
   Datasets datasets_;
   Snapshots snapshots_;
   Logins logins_;

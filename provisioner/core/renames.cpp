@@ -193,6 +193,11 @@ Result<UserRecord> Renames::rename(const Caller& caller, std::string_view realm,
     HOMEPORT_CHECK(leave_names(tx, changed.key, rename.to.str(), rename.free_old_name ? old_name : "", p_.clock.now()));
     HOMEPORT_CHECK(show_name(tx, changed, rename, similar));
     make_markers_due(changed);
+    // Whoever has the freed name now is somebody new: that has been said with it.
+    if (rename.free_old_name) {
+      std::erase_if(changed.accounts, [&](const auto& account) { return account.name == old_name; });
+      if (changed.recreated && changed.recreated->name == old_name) changed.recreated.reset();
+    }
     HOMEPORT_CHECK(store::put(tx, changed));
     return tx.append_audit(
         entry(caller, "user.rename", changed.key, p_.clock.now(), {{"old_name_freed", rename.free_old_name}}));

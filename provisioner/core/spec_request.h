@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "provisioner/base/clock.h"
+
 namespace homeport::core {
 
 struct SpecRequest {
@@ -22,11 +24,13 @@ struct SpecRequest {
   std::optional<std::uint32_t> uid{};
   std::optional<std::uint32_t> gid{};
   std::vector<std::uint32_t> gids{};
+  std::optional<WallTime> account_created{};  // when the hub made the account (accounts.h); counts of spawners only
   friend bool operator==(const SpecRequest&, const SpecRequest&) = default;
 };
 
 // Everything that can change the answer, as one short text: two requests have the same answer exactly when they have
-// the same text. uid and gid are left out: they are the person's, or the request is refused.
+// the same text. Left out: uid and gid, which are the person's, or the request is
+// refused; when the account was made, which decides whether there is an answer and not which.
 [[nodiscard]] std::string to_text(const SpecRequest& request);
 // What to_text() gave.
 [[nodiscard]] SpecRequest request_from_text(std::string_view text);

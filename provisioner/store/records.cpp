@@ -189,6 +189,21 @@ void describe(V& v, T& r) {
   v("created_at", r.created_at);
 }
 
+template <class V, Is<HubAccountRecord> T>
+void describe(V& v, T& r) {
+  v("hub", r.hub);
+  v("name", r.name);
+  v("created", r.created);
+}
+
+template <class V, Is<RecreatedRecord> T>
+void describe(V& v, T& r) {
+  v("hub", r.hub);
+  v("name", r.name);
+  v("seen_at", r.seen_at);
+  v("created", r.created);
+}
+
 template <class V, Is<UserRecord> T>
 void describe(V& v, T& r) {
   v("key", r.key);
@@ -201,6 +216,8 @@ void describe(V& v, T& r) {
   v("merged_into", r.merged_into);
   v("created_at", r.created_at);
   v("dormant_since", r.dormant_since);
+  v("accounts", r.accounts);
+  v("recreated", r.recreated);
   v("markers_due", r.markers_due);
 }
 
@@ -227,6 +244,14 @@ void describe(V& v, T& r) {
   v("files", r.files);
   v("basis", r.basis);
   v("as_of", r.as_of);
+}
+
+template <class V, Is<MeasureRecord> T>
+void describe(V& v, T& r) {
+  v("since", r.since);
+  v("entries", r.entries);
+  v("position", r.position);
+  v("why", r.why);
 }
 
 template <class V, Is<CopyClaimRecord> T>
@@ -265,6 +290,7 @@ void describe(V& v, T& r) {
   v("read_only", r.read_only);
   v("source", r.source);
   v("usage", r.usage);
+  v("measure", r.measure);
   v("created_at", r.created_at);
   v("retired_at", r.retired_at);
   v("purge_after", r.purge_after);

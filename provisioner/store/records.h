@@ -76,6 +76,21 @@ struct GrantRecord {
   [[nodiscard]] std::string key() const { return space + "/" + subject_kind + "/" + subject; }
 };
 
+// When an account of the person's was made at a hub, as that hub last said.
+struct HubAccountRecord {
+  std::string hub;
+  std::string name;
+  WallTime created{};
+};
+
+// This account was deleted at the hub, and there is one of that name again: who it is has to be said.
+struct RecreatedRecord {
+  std::string hub;
+  std::string name;
+  WallTime seen_at{};
+  std::optional<WallTime> created{};  // the new one, where the hub says so
+};
+
 // Index: uid (REALM/UID, unique: two people with one uid could read each other's homes; empty while none is pinned).
 struct UserRecord {
   static constexpr Table kTable = Table::users;
@@ -90,6 +105,8 @@ struct UserRecord {
   WallTime created_at{};
   // Left every hub that this person came from, as seen then. A mark and nothing else: homes stay as they are.
   std::optional<WallTime> dormant_since{};
+  std::vector<HubAccountRecord> accounts{};  // one for each hub and name
+  Boxed<RecreatedRecord> recreated{};
   // The person's names have changed so often since the markers of all their homes were last written; not set: never.
   std::optional<std::uint64_t> markers_due{};
   std::uint64_t revision = 0;

@@ -53,6 +53,14 @@ struct CopyClaimRecord {
   WallTime until{};
 };
 
+// The use of a home that stood before us is to be counted by walking its tree: its backend does not tell it.
+struct MeasureRecord {
+  WallTime since{};           // when it was asked for
+  std::uint64_t entries = 0;  // counted when this was last written
+  std::string position{};     // where the walk goes on (drivers::TreeWalk); empty: at the beginning
+  std::string why{};          // it was given up, and why; empty: it is due
+};
+
 // Kept in memory by the ten thousand: what few have is boxed.
 // Index: kind, owner (user key), label (unique while not empty), backend, place (unique while not empty).
 struct SpaceRecord {
@@ -82,6 +90,7 @@ struct SpaceRecord {
   bool read_only = false;  // datasets unless said otherwise
   std::string source{};    // mount source as last learned (render's source, as compact JSON); empty until ready
   std::optional<UsageRecord> usage{};
+  Boxed<MeasureRecord> measure{};
   WallTime created_at{};
   std::optional<WallTime> retired_at{};
   std::optional<WallTime> purge_after{};  // earliest time the policy lets it be purged

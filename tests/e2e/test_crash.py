@@ -18,7 +18,8 @@ import nfs_support
 import support
 
 # What is shared by time and not by the scenario: passages of these may come or not come in a given run.
-BY_TIME = ("journal.sessions", "journal.trim", "journal.lease", "journal.postpone", "journal.audit", "journal.beat")
+BY_TIME = ("journal.sessions", "journal.trim", "journal.lease", "journal.postpone", "journal.audit", "journal.measure", "journal.markers",
+           "journal.beat")
 SNAPSHOT = "daily-2026-11-19-0300"
 GONE = (ConnectionError, http.client.HTTPException, OSError, TimeoutError)
 
@@ -266,6 +267,44 @@ class CrashTest(Deaths, nfs_support.NfsTest):
     def test_every_point(self):
         self.die_everywhere(30)
 
+    def test_the_marker_of_a_rename_outlives_every_death(self):
+        """The name stands in the marker on the server, however often the service died between the two."""
+        pool = "renames"
+        document = config(self.nfs, pool)
+        daemon = self.start_daemon(document, state="rename-state")
+        home = daemon.call("PUT", "/v1/homes/olga?wait=20", {"uid": 3101, "gid": 3101}).body
+        old = Scenario(self, pool).old_home("petra", 3102)
+        imported = daemon.call("PUT", "/v1/homes/petra?wait=20", {"uid": 3102, "gid": 3102, "existing": {
+            "backend": "lab", "path": old}}).body
+        daemon.stop()
+        for number, point in enumerate(("nfs.write.before:1", "nfs.rename.before:1", "nfs.rename.after:1",
+                                        "journal.markers.before_commit:1")):
+            with self.subTest(point=point):
+                names = [f"olga-{number}", f"petra-{number}"]
+                daemon = self.start_daemon(document, state="rename-state",
+                                           env={"HOMEPORT_FAULT_POINT": "user.rename.written:2"})
+                self.ok_rename(daemon, home, names[0])
+                with self.assertRaises(GONE):
+                    self.ok_rename(daemon, imported, names[1])
+                self.assertEqual(daemon.process.wait(support.PATIENCE), -9)
+                # What is due is done at the start; this one dies while it writes the markers.
+                dying = self.start_daemon(document, state="rename-state", env={"HOMEPORT_FAULT_POINT": point}, ready=False)
+                self.assertEqual(dying.process.wait(support.PATIENCE), -9)
+                again = self.start_daemon(document, state="rename-state")
+
+                def right():
+                    markers = {**self.markers_on_disk(), **self.markers_on_disk("/old")}
+                    return [markers[space["key"]]["aliases"][0] for space in (home, imported)] == names
+                support.wait_until(right, f"the markers carry the new names after {point}", limit=60)
+                for space in (home, imported):
+                    marker = {**self.markers_on_disk(), **self.markers_on_disk("/old")}[space["key"]]
+                    self.assertEqual((marker["id"], marker["owner"]), (space["backend_id"], home_owner(space)))
+                again.stop()
+
+    def ok_rename(self, daemon, space, name):
+        answer = daemon.call("POST", f"/v1/users/{home_owner(space)}/rename", {"name": name})
+        self.assertEqual(answer.status, 200, answer)
+
     def test_random_kills_under_load(self):
         rounds = int(os.environ.get("HOMEPORT_CRASH_ROUNDS", "8"))
         seed = int(os.environ.get("HOMEPORT_CRASH_SEED", "20261120"))
@@ -305,6 +344,10 @@ class CrashTest(Deaths, nfs_support.NfsTest):
                 daemon.call("PUT", f"/v1/homes/{name}?wait=5", {"uid": wanted[name], "gid": wanted[name]}, timeout=5)
             except GONE:
                 return
+
+
+def home_owner(space):
+    return space["owner"]["user_key"]
 
 
 class SnapshotScenario:

@@ -1,6 +1,7 @@
 """The JupyterHub module without a hub: its settings, its translations beside the service's own renderers, what it keeps on
 disk, and the ready configurations under examples/jupyterhub."""
 import asyncio
+import datetime
 import json
 import logging
 import os
@@ -293,7 +294,24 @@ class KeptSpecsTest(support.E2ETest):
         self.assertEqual(kinds(wanted={"datasets": []}), ["home"])
         self.assertEqual(kinds(identity={"uid": 5, "gid": 5}), ["home", "dataset"])
         self.assertIsNone(kinds(identity={"uid": 6, "gid": 6}), "another person may have the name now")
+        entry["question"]["account_created"] = "2026-03-01T08:00:00.000Z"
+        self.assertEqual(kinds(account_created="2026-03-01T08:00:00.000Z"), ["home", "dataset"])
+        again = {"account_created": "2026-11-18T08:00:00.000Z"}
+        self.assertIsNone(kinds(**again), "an account that was made again may be somebody else's")
+        self.assertEqual(kinds(identity={"uid": 5, "gid": 5}, **again), ["home", "dataset"], "the same uid vouches")
+        entry["spec"]["identity"]["mode"] = "squash"
+        self.assertIsNone(kinds(identity={"uid": 5, "gid": 5}, **again), "everybody's uid vouches for nobody")
+        entry["spec"]["identity"]["mode"] = "native"
         self.assertEqual(self.spec(), entry["spec"], "what is kept is not changed")
+
+    def test_when_the_account_was_made(self):
+        def made(**user):
+            return homeport_hub.account_created(types.SimpleNamespace(**user))
+        self.assertEqual(made(created=datetime.datetime(2026, 3, 1, 8, 0, 0, 123456)), "2026-03-01T08:00:00.123Z")
+        berlin = datetime.timezone(datetime.timedelta(hours=1))
+        self.assertEqual(made(created=datetime.datetime(2026, 3, 1, 9, 0, 0, tzinfo=berlin)), "2026-03-01T08:00:00.000Z")
+        self.assertIsNone(made(created=None))
+        self.assertIsNone(made())
 
 
 class AnswerTest(unittest.TestCase):
@@ -381,7 +399,7 @@ class ExamplesTest(unittest.TestCase):
         self.assertEqual(secret["secret"]["defaultMode"], 0o440)
         self.assertEqual(os.path.dirname(settings.token_file), mount["mountPath"])
         role = hub["loadRoles"]["homeport"]
-        self.assertEqual((role["services"], role["scopes"], list(hub["services"])), (["homeport"], ["list:users"], ["homeport"]))
+        self.assertEqual((role["services"], role["scopes"], list(hub["services"])), (["homeport"], ["list:users", "read:users"], ["homeport"]))
         asked, = values["singleuser"]["networkPolicy"]["egress"]
         asking, = hub["networkPolicy"]["ingress"]
         self.assertEqual((asked["to"], asked["ports"][0]["port"], asking["ports"][0]["port"]), (asking["from"], 7717, 8081))

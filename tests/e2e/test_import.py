@@ -46,6 +46,16 @@ class ImportTest(nfs_support.NfsTest):
         text = self.homeport("home", "import", "--backend", "lab", "--dry-run", "-o", "json", *arguments)
         return {e["path"].removeprefix(self.base + "/"): (e["verdict"], e["reason"]) for e in json.loads(text)["entries"]}
 
+    def counted(self, user, daemon=None):
+        """The home, once its use is known."""
+        seen = {}
+
+        def known():
+            seen.update((daemon or self.daemon).call("GET", f"/v1/homes/{user}").body)
+            return seen["measure"] is None
+        support.wait_until(known, f"{user}'s home is counted", limit=60)
+        return seen
+
     def match(self, pattern):
         return ("--base", self.base, "--match", pattern)
 
@@ -62,13 +72,15 @@ class ImportTest(nfs_support.NfsTest):
             "control\x01": ("refused", "odd-name"), "system": ("refused", "system-owner"),
             "link": ("refused", "symlink"), "file": ("refused", "not-a-directory")})
         self.assertEqual(self.daemon.call("GET", "/v1/homes").body["items"], [], "a look makes nothing")
-        self.assertIn("2 taken over", self.homeport("home", "import", "--backend", "lab", *self.match("{user}")))
+        done = self.homeport("home", "import", "--backend", "lab", "--no-measure", *self.match("{user}"))
+        self.assertIn("2 taken over", done)
+        self.assertIn("not counted (--no-measure)", " ".join(done.split()))
         self.assertEqual(picture(self.folder), before, "nothing was renamed, chowned or touched")
         homes = {h["name"]: h for h in self.daemon.call("GET", "/v1/homes").body["items"]}
         self.assertEqual(sorted(homes), ["alice", "bob"])
         self.assertEqual((homes["alice"]["uid"], homes["alice"]["path"]), (3101, self.base + "/alice"))
         quota = homes["alice"]["quota"]
-        # Nobody measures this server: a limit could be below what alice has, so there is none, and that is said.
+        # Nobody counts on this server: a limit could be below what alice has, so there is none, and that is said.
         self.assertEqual((quota["limit_bytes"], quota["wanted_bytes"], quota["class"]), (None, 10 << 30, "none"))
         self.assertIn("no limit before its use is known", quota["reason"])
         self.assertIn("no limit before its use", self.homeport("home", "show", "alice", "-o", "table"))
@@ -82,12 +94,71 @@ class ImportTest(nfs_support.NfsTest):
         self.assertEqual(picture(self.folder), before)
         self.homeport("home", "release", "bob")
         self.assertEqual(self.plan(*self.match("{user}"))["bob"], ("import", None))
+        # Asked for later, it is counted all the same.
+        self.homeport("home", "measure", "alice")
+        self.assertEqual(self.counted("alice")["quota"]["limit_bytes"], 10 << 30)
+        self.assertEqual(picture(self.folder), before)
         self.homeport("home", "rights", "alice", "--resize", "yes")
         self.homeport("home", "resize", "alice", "30GiB")
         # Plain NFS never moves what it did not make, and says so before anybody relies on it.
         refused = self.daemon.call("POST", "/v1/homes/alice/rights", {"destroy": True})
         self.assertEqual(refused.body["code"], "unsupported", refused)
         self.assertEqual(picture(self.folder), before)
+
+    def fill(self, name, directories, files, size):
+        """What du(1) says afterwards."""
+        folder = os.path.join(self.folder, name)
+        for d in range(directories):
+            os.makedirs(os.path.join(folder, f"d{d}"))
+            for f in range(files):
+                with open(os.path.join(folder, f"d{d}", f"f{f}"), "wb") as out:
+                    out.write(b"x" * size)
+        return int(subprocess.run(["du", "-s", "-B1", folder], capture_output=True, text=True, check=True).stdout.split()[0])
+
+    def test_what_each_home_uses_is_counted_after_the_import(self):
+        for name, uid in (("frieda", 3801), ("gustav", 3802)):
+            self.home(name, uid)
+        self.fill("frieda", 30, 20, 5000)
+        os.link(os.path.join(self.folder, "frieda", "d0", "f0"), os.path.join(self.folder, "frieda", "again"))
+        os.symlink("/", os.path.join(self.folder, "frieda", "everything"))
+        with open(os.path.join(self.folder, "frieda", "sparse"), "wb") as f:
+            f.truncate(50 << 30)
+        used = self.fill("frieda/more", 1, 1, 3 << 20) and int(subprocess.run(
+            ["du", "-s", "-B1", os.path.join(self.folder, "frieda")], capture_output=True, text=True, check=True)
+            .stdout.split()[0])
+        before = picture(self.folder)
+        small = self.write("map.csv", f"user,path,quota\nfrieda,{self.base}/frieda,1MiB\ngustav,{self.base}/gustav,\n")
+        preview = self.homeport("home", "import", "--backend", "lab", "--map", small, "--dry-run")
+        self.assertIn("counted afterwards by walking each home once", " ".join(preview.split()))
+        self.homeport("home", "import", "--backend", "lab", "--map", small)
+        # A login waits for none of it.
+        spec = self.daemon.call("POST", "/v1/mountspecs", {"hub": "main", "user": "frieda", "identity": {"uid": 3801, "gid": 3801}})
+        self.assertEqual(spec.status, 200, spec)
+        frieda, gustav = self.counted("frieda"), self.counted("gustav")
+        self.assertEqual((frieda["usage"]["basis"], frieda["usage"]["bytes"]), ("measured", used), frieda["usage"])
+        self.assertEqual(frieda["usage"]["files"], 30 * 20 + 4, "each file once, whatever its names")
+        self.assertEqual(frieda["quota"]["limit_bytes"], 1 << 30, "20 % above, in whole GiB: 1 MiB would lock her out")
+        self.assertIn("20 % above its use", frieda["quota"]["reason"])
+        self.assertEqual(gustav["quota"]["limit_bytes"], 10 << 30)
+        self.assertIn("measured", self.homeport("home", "show", "frieda"))
+        self.assertIn("home.measured", self.homeport("audit", "list"))
+        self.assertEqual(picture(self.folder), before, "a walk only looks")
+
+    def test_a_walk_that_was_killed_goes_on(self):
+        self.daemon.stop()
+        slow = nfs_support.config(self.nfs, self._testMethodName).replace("kind: nfs\n", "kind: nfs\n    measure_rate: 60\n")
+        self.assertIn("measure_rate", slow)
+        self.daemon = self.start_daemon(slow, state="slow")
+        self.home("hedda", 3811)
+        used = self.fill("hedda", 60, 10, 100)
+        self.homeport("home", "import", "--backend", "lab", *self.match("{user}"))
+        support.wait_until(lambda: "home.import" in self.homeport("audit", "list"), "it is imported")
+        for _ in range(2):
+            self.daemon.kill()
+            self.daemon = self.start_daemon(slow, state="slow")
+            self.assertIsNotNone(self.daemon.call("GET", "/v1/homes/hedda").body["measure"])
+        home = self.counted("hedda")
+        self.assertEqual(home["usage"]["bytes"], used)
 
     def test_names_as_spawners_write_them(self):
         self.home("bob-40ex-2ecom", 3201)
@@ -150,6 +221,26 @@ class ImportTest(nfs_support.NfsTest):
             self.assertIn(words, done.stderr)
         relative = self.write("relative.csv", "user,path\nx,a\n")
         self.homeport("home", "import", "--backend", "lab", "--map", relative, code=2)
+
+    def test_a_home_across_a_mount_is_refused_in_words(self):
+        self.home("ilse", 3821)
+        mounted = os.path.join(self.folder, "jurek")
+        os.mkdir(mounted)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", mounted], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", mounted], check=False, stderr=subprocess.DEVNULL)
+        os.chown(mounted, 3822, 3822)
+        # NFS-Ganesha lists no directory that holds a mount of a filesystem it does not export. (Linux's own server does;
+        # there the entry is refused as other-filesystem and the rest goes on.)
+        command = [support.binary("homeport"), "home", "import", "--backend", "lab", *self.match("{user}")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env={
+            **os.environ, "HOMEPORT_URL": "http://" + self.daemon.address, "HOMEPORT_TOKEN": self.daemon.token})
+        self.assertEqual(done.returncode, 6, done)
+        self.assertIn(f"list {self.base}: ", done.stderr)
+        self.assertIn("another filesystem is mounted there", done.stderr)
+        self.assertIn("export that filesystem by itself", done.stderr)
+        self.assertEqual(self.daemon.call("GET", "/v1/homes").body["items"], [])
+        subprocess.run(["umount", mounted], check=True)
+        self.assertEqual(self.plan(*self.match("{user}"))["ilse"], ("import", None))
 
     def test_the_owner_changed_after_the_look(self):
         self.home("alice", 3501)

@@ -31,7 +31,7 @@ class FakeHub final : public core::Hub {
     if (at == owners_.end()) return std::optional<core::HubUser>();
     return std::optional<core::HubUser>(at->second);
   }
-  Result<std::vector<std::string>> users(const OpContext&) override {
+  Result<std::vector<core::HubListed>> users(const OpContext&) override {
     const std::lock_guard lock(mutex_);
     ++lists_;
     if (trouble_) return *trouble_;
@@ -47,6 +47,11 @@ class FakeHub final : public core::Hub {
     owners_.erase(token);
   }
   void set_users(std::vector<std::string> users) {
+    const std::lock_guard lock(mutex_);
+    users_.clear();
+    for (auto& name : users) users_.push_back({.name = std::move(name)});
+  }
+  void set_accounts(std::vector<core::HubListed> users) {
     const std::lock_guard lock(mutex_);
     users_ = std::move(users);
   }
@@ -92,7 +97,7 @@ class FakeHub final : public core::Hub {
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::map<std::string, core::HubUser> owners_;
-  std::vector<std::string> users_;
+  std::vector<core::HubListed> users_;
   std::optional<Error> trouble_;
   std::map<std::string, Error> odd_;
   bool held_ = false;

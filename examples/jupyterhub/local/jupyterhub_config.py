@@ -14,7 +14,7 @@ c.JupyterHub.bind_url = "http://127.0.0.1:8000"
 if os.path.exists("/etc/jupyterhub/homeport-token"):
     with open("/etc/jupyterhub/homeport-token", encoding="ascii") as f:
         c.JupyterHub.services = [{"name": "homeport", "api_token": f.read().strip()}]
-    c.JupyterHub.load_roles = [{"name": "homeport", "services": ["homeport"], "scopes": ["list:users"]}]
+    c.JupyterHub.load_roles = [{"name": "homeport", "services": ["homeport"], "scopes": ["list:users", "read:users"]}]
 
 import homeport_hub  # noqa: E402  last: its hooks go around all others
 

@@ -19,6 +19,12 @@ struct HubUser {
   std::vector<std::string> groups{};  // the hub's own groups, sorted
 };
 
+// One user of a hub's list.
+struct HubListed {
+  std::string name;
+  std::optional<WallTime> created{};  // when the account was made, where our token may know
+};
+
 // Threads: every method from any thread. Both block, at most until op.deadline.
 class Hub {
  public:
@@ -28,10 +34,10 @@ class Hub {
   // which); unavailable, timed_out, cancelled (it cannot be asked now); failed_precondition, internal (what answers at
   // that address is no hub we know).
   [[nodiscard]] virtual Result<std::optional<HubUser>> owner_of(const OpContext& op, const Secret& token) = 0;
-  // The names of all users, or an error: never a part of them.
+  // All users, or an error: never a part of them.
   // Errors: as above; permission_denied (the hub refuses our token, or shows it only some of its users);
   // failed_precondition (our token cannot be read).
-  [[nodiscard]] virtual Result<std::vector<std::string>> users(const OpContext& op) = 0;
+  [[nodiscard]] virtual Result<std::vector<HubListed>> users(const OpContext& op) = 0;
 };
 
 // One hub as the configuration has it.
@@ -45,6 +51,7 @@ struct HubSettings {
   bool lists_users = false;                                     // a token for the list is configured
   std::chrono::milliseconds reconcile_every = std::chrono::hours(6);
   unsigned most_gone_percent = 10;  // see policies/absence.h
+  bool recreated_is_same = false;   // an account made again is the same person's (accounts.h)
 };
 
 struct HubEntry {

@@ -192,6 +192,8 @@ TEST_F(RealAnswersTest, FitTheDescription) {
   ask("POST", "/v1/users/alice/rename", R"({"name":"alice.smith"})");
   ask("PUT", "/v1/homes/second", R"({"uid":1300,"gid":1300})", 201);
   ask("POST", "/v1/users/second/merge", R"({"into":"alice","other_home":"retire"})");
+  ask("POST", "/v1/users/alice/keep");
+  ask("POST", "/v1/homes/alice/measure");
   ask("POST", "/v1/homes/bob/retire");
   ask("POST", "/v1/homes/bob/undelete");
   ask("POST", "/v1/homes/bob/retire");

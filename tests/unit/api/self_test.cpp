@@ -248,6 +248,32 @@ TEST_F(SelfTest, RefusalsAreAuditedByKeyAndNeverWithTheToken) {
   for (const auto& row : *all) EXPECT_THAT(row.entry.principal + row.entry.detail, Not(HasSubstr(kAlice)));
 }
 
+TEST_F(SelfTest, AnAccountThatWasMadeAgainOpensNothingUntilAnAdminSaysWhoItIs) {
+  const auto spec = [](const std::string& created) {
+    return R"({"hub":"main","user":"bob","account_created":")" + created + "\"}";
+  };
+  ask("POST", "/v1/mountspecs", spec("2026-03-01T08:00:00Z"), 200, "spawner");
+  EXPECT_OK(hp().logins().flush());
+  const auto refused = ask("POST", "/v1/mountspecs", spec("2026-11-18T08:00:00.5Z"), 403, "spawner");
+  EXPECT_THAT(refused["detail"].get<std::string>(),
+              HasSubstr("the account bob was deleted in hub main and made again"));
+  EXPECT_EQ(ask("GET", "/v1/users/bob")["recreated"]["created"], "2026-11-18T08:00:00.500Z");
+  const auto homes = ask("GET", "/v1/homes", {}, 403, kBob);
+  EXPECT_THAT(homes["hint"].get<std::string>(), HasSubstr("homeport user keep 'bob'"));
+  ask("GET", "/v1/homes/bob", {}, 403, kBob);
+  EXPECT_EQ(ask("GET", "/v1/me", {}, 200, kBob)["homes"], json::array());
+  EXPECT_EQ(ask("GET", "/v1/homes", {}, 200, kAlice)["items"].size(), 1U);
+  EXPECT_THAT(ask("GET", "/v1/doctor").dump(), HasSubstr("account bob was deleted in hub main"));
+  ask("POST", "/v1/users/bob/keep", {}, 403, "auditor");
+  ask("POST", "/v1/users/nobody/keep", {}, 404);
+  EXPECT_EQ(ask("POST", "/v1/users/bob/keep")["recreated"], nullptr);
+  ask("POST", "/v1/mountspecs", spec("2026-11-18T08:00:00.5Z"), 200, "spawner");
+  EXPECT_EQ(ask("GET", "/v1/homes", {}, 200, kBob)["items"].size(), 1U);
+  // What people say of their own account proves nothing.
+  ask("POST", "/v1/mountspecs", spec("2026-03-01T08:00:00Z"), 403, kBob);
+  ask("POST", "/v1/mountspecs", R"({"hub":"main","user":"bob","account_created":"yesterday"})", 400, "spawner");
+}
+
 TEST_F(SelfTest, HubsAreListedAndReconciledByHand) {
   ASSERT_EQ(ask("POST", "/v1/mountspecs", R"({"hub":"main","user":"bob"})", 200, "spawner")["state"], "ready");
   EXPECT_EQ(ask("GET", "/v1/hubs")["items"][0]["last_look"], nullptr);

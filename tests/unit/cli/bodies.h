@@ -136,7 +136,8 @@ constexpr const char* kDryRun =
 "calls":["MKDIR /export/homes/hp-h-0123456789abcdef","SETATTR /export/homes/hp-h-0123456789abcdef uid=1001 gid=1001 mode=0700"],
 "notes":["the quota is measured, not enforced"],"result":null})j";
 
-constexpr const char* kFleetPlan = R"({"summary":{"import":2,"known":1,"unmatched":1,"refused":3},"entries":[
+constexpr const char* kFleetPlan =
+    R"({"summary":{"import":2,"known":1,"unmatched":1,"refused":3},"measure_rate":5000,"measure":true,"entries":[
   {"path":"/export/home/alice","user":"alice","uid":1001,"gid":1001,"mode":"0700","class":"std","quota_bytes":null,"verdict":"import","reason":null,"why":null},
   {"path":"/export/home/left","user":"left","uid":1005,"gid":1005,"mode":"0700","class":null,"quota_bytes":null,"verdict":"refused","reason":"uid-taken","why":"uid 1005 owns several of these homes"},
   {"path":"/export/home/right","user":"right","uid":1005,"gid":1005,"mode":"0700","class":null,"quota_bytes":null,"verdict":"refused","reason":"uid-taken","why":"uid 1005 owns several of these homes"},

@@ -51,6 +51,7 @@ TEST_P(Commands, AsksAndPrints) {
     EXPECT_EQ(request.headers.at("authorization"), "Bearer the-token");
     const bool change = request.method != "GET";
     const bool repeatable = request.target.starts_with("/v1/mountspecs") || request.target.starts_with("/v1/plan") ||
+                            request.target.find(":plan-import") != std::string::npos ||
                             request.target.find("dry_run") != std::string::npos ||
                             request.target.find("/probe") != std::string::npos;
     EXPECT_EQ(request.headers.contains("idempotency-key"), change && !repeatable) << request.line();
@@ -214,6 +215,31 @@ INSTANTIATE_TEST_SUITE_P(
              R"({"free_old_name":true,"name":"alice.smith"})",
              {{"POST /v1/users/alice/rename", ok(kUser)}},
              "alice"},
+        Case{"keep",
+             {"user", "keep", "alice"},
+             {"POST /v1/users/alice/keep"},
+             "",
+             {{"POST /v1/users/alice/keep", ok(kUser)}},
+             "alice"},
+        Case{"measure",
+             {"home", "measure", "alice", "--server", "gpu"},
+             {"POST /v1/homes/alice/measure?server=gpu"},
+             "",
+             {{"POST /v1/homes/alice/measure", ok(kHome)}},
+             "alice"},
+        Case{
+            "importNoMeasure",
+            {"home", "import", "--backend", "filer", "--base", "/export/home", "--match", "jupyter-{user}",
+             "--no-measure"},
+            {"POST /v1/homes:plan-import", "POST /v1/homes:ensure?wait=20"},
+            R"({"items":[{"user":"alice","uid":1001,"gid":1001,"existing":{"backend":"filer","path":"/export/home/jupyter-alice","measure":false}}]})",
+            {{"POST /v1/homes:plan-import",
+              ok(R"({"summary":{"import":1,"known":0,"unmatched":0,"refused":0},"measure_rate":5000,"entries":[
+{"path":"/export/home/jupyter-alice","user":"alice","uid":1001,"gid":1001,"mode":"0700","class":null,"quota_bytes":null,
+"verdict":"import","reason":null,"why":null}]})")},
+             {"POST /v1/homes:ensure",
+              ok(R"({"items":[{"user":"alice","outcome":"created","space":null,"operation":null,"error":null}]})")}},
+            "1 taken over"},
         Case{"merge",
              {"user", "merge", "asmith", "alice", "--home", "beside"},
              {"POST /v1/users/asmith/merge"},

@@ -1,6 +1,7 @@
 // Bodies about people and hubs, as the contract writes them.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "tests/unit/cli/bodies.h"
@@ -25,7 +26,8 @@ constexpr const char* kLook =
     R"j({"hub":"main","at":"2026-11-20T07:00:00Z","dry_run":false,"outcome":"done","text":null,
 "listed":412,"known":203,"missing":[{"user_key":"u-00000000000000aa","names":["alice"],"looks":2},
 {"user_key":"u-00000000000000bb","names":["bob","robert"],"looks":1}],
-"gone":[{"user_key":"u-00000000000000aa","names":["alice"]}],"back":[{"user_key":"u-00000000000000cc","names":[]}]})j";
+"gone":[{"user_key":"u-00000000000000aa","names":["alice"]}],"back":[{"user_key":"u-00000000000000cc","names":[]}],
+"recreated":[{"user_key":"u-00000000000000dd","names":["dora"]}]})j";
 
 constexpr const char* kHeldLook =
     R"j({"hub":"teaching","at":"2026-11-20T07:00:00Z","dry_run":true,"outcome":"held",
@@ -39,6 +41,19 @@ constexpr const char* kFailedLook =
 inline std::string hub_body(const std::string& name, const std::string& look, bool lists = true) {
   return R"({"name":")" + name + R"(","realm":"default","url":"http://127.0.0.1:8081/hub/api","lists_users":)" +
          (lists ? "true" : "false") + R"(,"reconcile_seconds":21600,"last_look":)" + look + "}";
+}
+
+inline std::string measured_home(const std::string& measure) {
+  auto home = nlohmann::json::parse(kHome);
+  home["usage"] = nullptr;
+  home["measure"] = nlohmann::json::parse(measure);
+  return home.dump();
+}
+
+inline std::string held_user() {
+  auto user = nlohmann::json::parse(kUser);
+  user["recreated"] = {{"hub", "main"}, {"name", "alice"}, {"seen_at", "2026-11-20T07:00:00Z"}, {"created", nullptr}};
+  return user.dump();
 }
 
 inline std::string dormant_home() {

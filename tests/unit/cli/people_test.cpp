@@ -175,19 +175,25 @@ TEST_P(PeopleViews, LookAsTheyShallAndFit80Columns) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, PeopleViews,
-    ::testing::Values(ViewCase{"me", cli::me_view, me_body(kHome)},
-                      ViewCase{"me_without_home", cli::me_view, kNoHomeYet},
-                      ViewCase{"me_nobody", cli::me_view, kNobody}, ViewCase{"empty_me", cli::me_view, "{}"},
-                      ViewCase{"usage", cli::usage_view, list_of(std::string(kHome) + "," + kLongHome)},
-                      ViewCase{"home_dormant", cli::space_view, dormant_home()},
-                      ViewCase{"homes_dormant", cli::homes_view, list_of(dormant_home())},
-                      ViewCase{"hubs", cli::hubs_view,
-                               R"({"items":[)" + hub_body("main", kLook) + "," + hub_body("teaching", kHeldLook) + "," +
-                                   hub_body("third", "null") + "," + hub_body("fourth", "null", false) + "]}"},
-                      ViewCase{"no_hubs", cli::hubs_view, R"({"items":[]})"},
-                      ViewCase{"hub_look", cli::hub_look_view, kLook},
-                      ViewCase{"hub_look_held", cli::hub_look_view, kHeldLook},
-                      ViewCase{"hub_look_failed", cli::hub_look_view, kFailedLook}),
+    ::testing::Values(
+        ViewCase{"me", cli::me_view, me_body(kHome)}, ViewCase{"me_without_home", cli::me_view, kNoHomeYet},
+        ViewCase{"me_nobody", cli::me_view, kNobody}, ViewCase{"empty_me", cli::me_view, "{}"},
+        ViewCase{"usage", cli::usage_view, list_of(std::string(kHome) + "," + kLongHome)},
+        ViewCase{"home_dormant", cli::space_view, dormant_home()},
+        ViewCase{"home_measuring", cli::space_view,
+                 measured_home(R"({"since":"2026-11-20T07:00:00Z","entries":41000,"given_up":null})")},
+        ViewCase{
+            "home_not_measured", cli::space_view,
+            measured_home(
+                R"({"since":"2026-11-20T07:00:00Z","entries":3,"given_up":"1 of its directories or files could not be looked at (access is denied); the export must let this host be root"})")},
+        ViewCase{"user_held", cli::user_view, held_user()},
+        ViewCase{"homes_dormant", cli::homes_view, list_of(dormant_home())},
+        ViewCase{"hubs", cli::hubs_view,
+                 R"({"items":[)" + hub_body("main", kLook) + "," + hub_body("teaching", kHeldLook) + "," +
+                     hub_body("third", "null") + "," + hub_body("fourth", "null", false) + "]}"},
+        ViewCase{"no_hubs", cli::hubs_view, R"({"items":[]})"}, ViewCase{"hub_look", cli::hub_look_view, kLook},
+        ViewCase{"hub_look_held", cli::hub_look_view, kHeldLook},
+        ViewCase{"hub_look_failed", cli::hub_look_view, kFailedLook}),
     [](const auto& row) { return row.param.name; });
 
 }  // namespace

@@ -18,6 +18,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using Outcome = HubLook::Outcome;
 
+const WallTime kMade = *parse_time("2026-03-01T08:00:00Z");
+
 class HubPeopleTest : public ::testing::Test {
  protected:
   HubPeopleTest() {
@@ -109,7 +111,7 @@ class HubPeopleTest : public ::testing::Test {
 TEST_F(HubPeopleTest, WhoIsMissingTwiceGoesDormantAndWakesWhenBack) {
   const auto alice = person("alice", {"main"});
   const auto bob = person("bob", {"main"});
-  main_->set_users({"alice", "bob", "never-logged-in"});
+  main_->set_accounts({{"alice", kMade}, {"bob", kMade}, {"never-logged-in", kMade}});
   auto seen = look();
   ASSERT_OK(seen);
   EXPECT_EQ(seen->outcome, Outcome::done);
@@ -134,12 +136,63 @@ TEST_F(HubPeopleTest, WhoIsMissingTwiceGoesDormantAndWakesWhenBack) {
   seen = look();
   EXPECT_THAT(seen->gone, IsEmpty());
   EXPECT_EQ(seen->known, 1U) << "who is dormant counts no more";
-  main_->set_users({"alice", "bob"});
+  main_->set_accounts({{"alice", kMade}, {"bob", kMade}});
   seen = look();
   ASSERT_OK(seen);
-  EXPECT_THAT(seen->back, ElementsAre(bob));
+  EXPECT_THAT(seen->back, ElementsAre(bob)) << "the same account";
+  EXPECT_THAT(seen->recreated, IsEmpty());
   EXPECT_FALSE(dormant(bob));
   EXPECT_THAT(audited(bob), ElementsAre("t-1 user.dormant ok", "t-1 user.wake ok"));
+}
+
+TEST_F(HubPeopleTest, AnAccountThatWasMadeAgainIsHeldAndSaid) {
+  const auto bob = person("bob", {"main"});
+  const auto carol = person("carol", {"main"});
+  main_->set_accounts({{"bob", kMade}, {"carol", kMade}});
+  ASSERT_OK(look());
+  // Between two looks, so nobody ever was missing.
+  main_->set_accounts({{"bob", kMade + 24h}, {"carol", kMade + 900ms}});
+  const auto dry = look({.hub = "main", .dry_run = true});
+  EXPECT_THAT(dry->recreated, ElementsAre(bob));
+  EXPECT_FALSE(catalog_.user(bob)->recreated.has_value());
+  const auto seen = look();
+  ASSERT_OK(seen);
+  EXPECT_THAT(seen->recreated, ElementsAre(bob));
+  ASSERT_TRUE(catalog_.user(bob)->recreated.has_value());
+  EXPECT_EQ(catalog_.user(bob)->recreated->created, kMade + 24h);
+  EXPECT_FALSE(catalog_.user(carol)->recreated.has_value()) << "the same time, rounded otherwise";
+  EXPECT_THAT(audited(bob), ElementsAre("t-1 user.recreated held"));
+  ASSERT_OK(look());
+  EXPECT_THAT(audited(bob), ElementsAre("t-1 user.recreated held")) << "once";
+  ASSERT_EQ(people_->findings().size(), 1U);
+  EXPECT_THAT(people_->findings()[0].what, HasSubstr("the account bob was deleted in hub main and made again"));
+  EXPECT_THAT(people_->findings()[0].hint, HasSubstr("homeport user keep 'bob'"));
+}
+
+TEST_F(HubPeopleTest, WhoHadLeftAndIsBackIsHeldWhereTheListSaysNoTimes) {
+  const auto bob = person("bob", {"main"});
+  main_->set_users({"somebody"});
+  for (int i = 0; i < 2; ++i) ASSERT_OK(look());
+  ASSERT_TRUE(dormant(bob));
+  main_->set_users({"somebody", "bob"});
+  const auto seen = look();
+  EXPECT_THAT(seen->back, IsEmpty());
+  EXPECT_THAT(seen->recreated, ElementsAre(bob));
+  EXPECT_TRUE(dormant(bob)) << "a login or an admin ends it";
+  EXPECT_TRUE(catalog_.user(bob)->recreated.has_value());
+}
+
+TEST_F(HubPeopleTest, AHubWhoseNamesAreNeverGivenAwayIsTrusted) {
+  parts_.trusted_hubs.insert("main");
+  make();
+  const auto bob = person("bob", {"main"});
+  main_->set_users({"somebody"});
+  for (int i = 0; i < 2; ++i) ASSERT_OK(look());
+  main_->set_accounts({{"somebody", kMade}, {"bob", kMade + 24h}});
+  const auto seen = look();
+  EXPECT_THAT(seen->back, ElementsAre(bob));
+  EXPECT_THAT(seen->recreated, IsEmpty());
+  EXPECT_FALSE(dormant(bob));
 }
 
 TEST_F(HubPeopleTest, MissingHasToBeInARow) {
@@ -376,7 +429,9 @@ TEST_F(WakeTest, ALoginWakes) {
   ASSERT_OK(issue(caller(policies::Scope::admin), login("alice")));
   ASSERT_OK(hp().logins().flush());
   EXPECT_TRUE(hp().catalog().user(key)->dormant_since.has_value()) << "an admin who looks is no login";
-  const auto answer = issue(caller(policies::Scope::spawner, "main"), login("alice"));
+  auto by_the_hub = login("alice");
+  by_the_hub.uid = by_the_hub.gid = 1001;  // which vouches for her
+  const auto answer = issue(caller(policies::Scope::spawner, "main"), by_the_hub);
   ASSERT_OK(answer);
   EXPECT_EQ(answer->status, 200);
   ASSERT_OK(hp().logins().flush());
@@ -387,7 +442,7 @@ TEST_F(WakeTest, ALoginWakes) {
     user->dormant_since = clock_->now();
     return store::put(tx, *user);
   }));
-  ASSERT_OK(issue(caller(policies::Scope::spawner, "main"), login("alice")));
+  ASSERT_OK(issue(caller(policies::Scope::spawner, "main"), by_the_hub));
   ASSERT_OK(hp().logins().flush());
   EXPECT_FALSE(hp().catalog().user(key)->dormant_since.has_value());
   std::vector<std::string> actions;
