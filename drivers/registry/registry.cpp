@@ -4,6 +4,7 @@
 #include <functional>
 #include <utility>
 
+#include "drivers/btrfs/btrfs_driver_factory.h"
 #include "drivers/decorators/wrap.h"
 #include "drivers/flashblade/flashblade_driver_factory.h"
 #include "drivers/memory/memory_driver.h"
@@ -32,14 +33,12 @@ Result<std::unique_ptr<StorageDriver>> make_memory(const std::string&, const nlo
   return std::unique_ptr<StorageDriver>(std::make_unique<MemoryDriver>(std::move(config), *environment.clock));
 }
 
-constexpr std::array<Kind, 3> kKinds{{
+constexpr std::array<Kind, 4> kKinds{{
+    {"btrfs", &validate_btrfs_section, &make_btrfs_driver},
     {"flashblade", &validate_flashblade_section, &make_flashblade_driver, &flashblade_max_snapshots},
     {"memory", &validate_memory, &make_memory},
     {"nfs", &validate_nfs_section, &make_nfs_driver},
 }};
-
-// Kinds the documentation speaks of that this build does not have.
-constexpr std::array<std::string_view, 1> kPlanned{{"btrfs"}};
 
 std::string known_kinds() {
   std::string text;
@@ -52,11 +51,6 @@ struct Refusal {
   std::string hint;
 };
 Refusal refuse(const std::string& kind) {
-  for (const auto planned : kPlanned) {
-    if (kind != planned) continue;
-    return {.message = "backend kind '" + kind + "' is not part of this build of Homeport",
-            .hint = "this build has: " + known_kinds()};
-  }
   return {.message = "backend kind '" + printable(kind, 40) + "' is not known",
           .hint = "known kinds: " + known_kinds()};
 }

@@ -11,6 +11,7 @@
 #include "drivers/flashblade/flashblade_driver_factory.h"
 #include "drivers/memory/memory_driver.h"
 #include "drivers/nfs/nfs_driver_factory.h"
+#include "tests/conformance/btrfs_pools.h"
 #include "tests/conformance/driver_suite.h"
 #include "tests/conformance/simulated_array.h"
 #include "tests/support/ganesha.h"
@@ -258,6 +259,7 @@ std::vector<DriverUnderTest> all_drivers() {
       flashblade("flashbladeDirectories", 12, Layout::directory),
   };
   for (auto& simulated : simulated_arrays()) all.push_back(std::move(simulated));
+  for (auto& pool : btrfs_pools()) all.push_back(std::move(pool));
   return all;
 }
 
