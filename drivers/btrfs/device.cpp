@@ -128,7 +128,10 @@ bool is_empty_directory(const std::string& path) {
 Result<void> make_directories(const std::string& path) {
   for (auto slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
     const std::string part = path.substr(0, slash);
-    if (::mkdir(part.c_str(), 0755) != 0 && errno != EEXIST) return from_errno(errno, "making " + part);
+    const bool made = ::mkdir(part.c_str(), 0755) == 0;
+    if (!made && errno != EEXIST) return from_errno(errno, "making " + part);
+    // The umask of a service takes away what people need to pass on the way to their homes.
+    if (made && ::chmod(part.c_str(), 0755) != 0) return from_errno(errno, "making " + part);
     if (slash == std::string::npos) return {};
   }
 }
