@@ -162,11 +162,16 @@ Result<ProbeReport> probe_backend(const OpContext& op, Backend& backend) {
     if (!probe_pool(op, backend, *pool, report.checks)) report.data_ok = report.management_ok = false;
   }
   if (backend.exporter() == nullptr) return report;
+  if (op.dry_run) {
+    report.checks.push_back(
+        {.name = "exporter", .status = CheckStatus::skipped, .detail = "not started: the backend is only observed"});
+    return report;
+  }
   for (auto& check : backend.exporter()->check(op)) {
     if (check.status == CheckStatus::failed) report.data_ok = false;
     report.checks.push_back(std::move(check));
   }
-  if (!report.data_ok || op.dry_run) return report;
+  if (!report.data_ok) return report;
   for (const auto& pool : backend.pools()) {
     const auto served = serve_all(op, backend, *pool);
     if (served) continue;

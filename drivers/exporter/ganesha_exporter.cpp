@@ -321,9 +321,19 @@ Result<void> GaneshaExporter::wait_applied(const OpContext& op, std::unique_lock
 
 Result<std::vector<HostExport>> GaneshaExporter::list(const OpContext& op) {
   const std::lock_guard lock(mutex_);
-  HOMEPORT_CHECK(open(op));
+  Remembered remembered;
+  if (op.dry_run && !worker_.joinable()) {
+    // Nothing is started for a dry run; what would be served stands in the file.
+    const std::string path = state_ + "/exports.json";
+    if (const auto text = whole_file(path); !text.empty()) {
+      HOMEPORT_TRY(remembered, from_json(text, path));
+    }
+  } else {
+    HOMEPORT_CHECK(open(op));
+    remembered = wanted_;
+  }
   std::vector<HostExport> out;
-  for (const auto& [name, item] : wanted_.items) out.push_back(item.what);
+  for (const auto& [name, item] : remembered.items) out.push_back(item.what);
   return out;
 }
 
@@ -332,6 +342,10 @@ std::vector<ProbeCheck> GaneshaExporter::check(const OpContext& op) {
   const auto run = [&]() -> Result<void> {
     std::unique_lock lock(mutex_);
     HOMEPORT_CHECK(open(op));
+    if (applied_ == asked_ && !last_round_) {
+      ++asked_;  // what stood in the way may be gone
+      changed_.notify_all();
+    }
     return wait_applied(op, lock, asked_, {});
   };
   const auto running = run();

@@ -31,6 +31,7 @@ constexpr std::chrono::milliseconds kLongestBackOff{30'000};
 constexpr std::chrono::seconds kSteady{60};  // so long up, and the next fall is a first one again
 constexpr std::chrono::seconds kOrderlyEnd{5};
 constexpr int kOldLogs = 3;
+constexpr int kFallsToTell = 3;  // then whoever waits is told instead of waiting on
 
 struct Process {
   pid_t pid = -1;
@@ -56,6 +57,7 @@ class OwnServer final : public Server {
   [[nodiscard]] std::string log() const { return state_ + "/ganesha.log"; }
   [[nodiscard]] std::string run_file() const { return state_ + "/run.json"; }
   [[nodiscard]] bool alive(const Process& process) const { return start_mark(process.pid) == process.mark; }
+  std::optional<Result<void>> state(const OpContext& op);
   std::optional<Process> left_behind() const;
   Result<void> start();
   void keep_logs() const;
@@ -74,6 +76,7 @@ class OwnServer final : public Server {
   std::optional<Process> process_{};
   std::string trouble_{};  // why the last start failed
   std::uint64_t starts_ = 0;
+  int falls_ = 0;  // one after the other, each soon after its start
   std::jthread watcher_{};
 };
 
@@ -159,6 +162,7 @@ void OwnServer::watch(const std::stop_token& stop) {
       if (auto started = start(); !started) {
         const std::lock_guard lock(mutex_);
         trouble_ = started.error().sentence();
+        falls_ = kFallsToTell;
       }
     }
     for (;;) {
@@ -170,7 +174,8 @@ void OwnServer::watch(const std::stop_token& stop) {
       if (process->child) ::waitpid(process->pid, nullptr, WNOHANG);
       log::warning("ganesha_ended", {{"pid", std::to_string(process->pid)}, {"log", log()}});
       const std::lock_guard lock(mutex_);
-      trouble_ = "it ended; " + log() + ".1 says why";
+      trouble_ = "it ended";
+      falls_ = clock_.mono() - since >= kSteady ? 0 : falls_ + 1;
       process_.reset();
     }
     if (clock_.mono() - since >= kSteady) back_off = kFirstBackOff;
@@ -194,17 +199,32 @@ Result<void> OwnServer::ready(const OpContext& op) {
     watcher_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
   }
   for (;;) {
-    const auto process = current();
-    if (process && alive(*process) && log_from(log(), 0).find(kUp) != std::string::npos) return {};
-    if (auto wanted = still_wanted(op, clock_, "the NFS server to start"); !wanted) {
-      const std::lock_guard lock(mutex_);
-      if (wanted.error().code != Errc::timed_out || trouble_.empty()) return wanted;
-      return Error{.code = Errc::unavailable,
-                   .message = "the NFS server does not start: " + trouble_,
-                   .hint = "look at " + log() + "; a port that is taken and a missing rpcbind (protocol 3) are common"};
-    }
+    if (auto now = state(op)) return *std::move(now);
     (void)clock_.sleep_for(kLook, op.stop);
   }
+}
+
+// nullopt: it is on its way.
+std::optional<Result<void>> OwnServer::state(const OpContext& op) {
+  const auto process = current();
+  const bool up = process && alive(*process) && log_from(log(), 0).find(kUp) != std::string::npos;
+  auto wanted = still_wanted(op, clock_, "the NFS server to start");
+  const std::lock_guard lock(mutex_);
+  if (up) {
+    falls_ = 0;
+    return Result<void>();
+  }
+  const bool late = !wanted && wanted.error().code == Errc::timed_out && !trouble_.empty();
+  if (late || falls_ >= kFallsToTell) {
+    falls_ = 0;  // the next one who asks waits for another try
+    return Result<void>(Error{.code = Errc::unavailable,
+                              .message = "the NFS server does not start: " + trouble_,
+                              .hint = "look at " + log() +
+                                      " and the older ones beside it; a port that is taken and a missing rpcbind "
+                                      "(protocol 3) are common"});
+  }
+  if (!wanted) return wanted;
+  return std::nullopt;
 }
 
 Result<void> OwnServer::reload(const OpContext& op) {

@@ -11,9 +11,12 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "drivers/btrfs/btrfs_driver.h"
 #include "drivers/btrfs/btrfs_driver_factory.h"
 #include "drivers/btrfs/fs_calls.h"
 #include "provisioner/base/descriptor.h"
+#include "provisioner/base/doc_reader.h"
+#include "tests/support/memory_exporter.h"
 
 namespace homeport::conformance {
 namespace {
@@ -61,7 +64,20 @@ const Result<std::unique_ptr<LoopPool>>& pool_of(Layout layout, const std::strin
   return at->second;
 }
 
-Result<Bench> bench(Layout layout, const std::string& quota) {
+// With exports that a stand-in remembers: rules and mount sources as with an NFS server.
+Result<std::unique_ptr<StorageDriver>> exporting(const nlohmann::json& section) {
+  const Document document{.root = section, .source = "suite"};
+  Problems problems(document);
+  DocReader in = DocReader::root(problems);
+  auto config = btrfs::read_btrfs_config(in);
+  if (!problems.none()) return problems.to_error();
+  config.exports.clients = {"10.20.0.0/16"};
+  return std::unique_ptr<StorageDriver>(
+      std::make_unique<btrfs::BtrfsDriver>("suite", std::move(config), DriverEnvironment{.clock = &system_clock()},
+                                           std::make_unique<::homeport::testing::MemoryExporter>()));
+}
+
+Result<Bench> bench(Layout layout, const std::string& quota, bool exports) {
   const auto& pool = pool_of(layout, quota);
   if (!pool) return pool.error();
   const LoopPool& at = **pool;
@@ -71,7 +87,8 @@ Result<Bench> bench(Layout layout, const std::string& quota) {
                                   {"loop", {{"file", at.file().string()}, {"size", "1GiB"}}},
                                   {"mount", at.top().string()},
                                   {"quota", quota}}}}};
-  HOMEPORT_TRY(auto driver, make_btrfs_driver("suite", section, {.clock = &system_clock()}));
+  HOMEPORT_TRY(auto driver,
+               exports ? exporting(section) : make_btrfs_driver("suite", section, {.clock = &system_clock()}));
   const fs::path homes = at.top() / "homes";
   const bool own = layout == Layout::filesystem;
   Bench bench{.driver = std::move(driver)};
@@ -112,9 +129,9 @@ Result<Bench> bench(Layout layout, const std::string& quota) {
   return bench;
 }
 
-DriverUnderTest btrfs_pool(std::string label, Layout layout, std::string quota) {
+DriverUnderTest btrfs_pool(std::string label, Layout layout, std::string quota, bool exports = false) {
   return {.label = std::move(label),
-          .make = [layout, quota = std::move(quota)] { return bench(layout, quota); },
+          .make = [layout, quota = std::move(quota), exports] { return bench(layout, quota, exports); },
           .layout = layout};
 }
 
@@ -122,7 +139,8 @@ DriverUnderTest btrfs_pool(std::string label, Layout layout, std::string quota) 
 
 std::vector<DriverUnderTest> btrfs_pools() {
   return {btrfs_pool("btrfs", Layout::filesystem, "auto"), btrfs_pool("btrfsFullQuotas", Layout::filesystem, "full"),
-          btrfs_pool("btrfsDirectories", Layout::directory, "auto")};
+          btrfs_pool("btrfsDirectories", Layout::directory, "auto"),
+          btrfs_pool("btrfsExports", Layout::filesystem, "auto", true)};
 }
 
 }  // namespace homeport::conformance

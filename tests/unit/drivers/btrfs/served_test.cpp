@@ -1,6 +1,8 @@
 // The driver with a real NFS-Ganesha of its own: what is promised about exports, seen from an NFSv4 client.
 #include <gmock/gmock.h>
+#include <netinet/in.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -12,6 +14,7 @@
 #include "drivers/core/optional.h"
 #include "drivers/exporter/exporter_factory.h"
 #include "provisioner/base/child_process.h"
+#include "provisioner/base/descriptor.h"
 #include "tests/support/result_matchers.h"
 
 namespace homeport::drivers {
@@ -173,6 +176,27 @@ TEST_F(ServedTest, ManyCallsAtOnceCostFewReloads) {
       {.server = "127.0.0.1", .state = AbsolutePath::parse(state().string()).value(), .nfs_port = 0}, *clock_);
   EXPECT_EQ(exporter_->endpoint()->port, endpoint->port);
   EXPECT_EQ(exporter_->list(op())->size(), static_cast<std::size_t>(kExports));
+}
+
+TEST_F(ServedTest, AServerThatDoesNotStartIsSaidSoAndTriedAgain) {
+  auto taken = std::make_unique<Descriptor>(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  socklen_t size = sizeof address;
+  auto* raw = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(::bind(taken->get(), raw, size), 0);
+  ASSERT_EQ(::listen(taken->get(), 1), 0);
+  ASSERT_EQ(::getsockname(taken->get(), raw, &size), 0);
+  exporter_ = make_ganesha_exporter({.server = "127.0.0.1",
+                                     .state = AbsolutePath::parse(state().string()).value(),
+                                     .nfs_port = ntohs(address.sin6_port)},
+                                    *clock_);
+  const auto checks = exporter_->check(op());
+  ASSERT_EQ(checks.size(), 1U);
+  EXPECT_EQ(checks[0].status, CheckStatus::failed);
+  EXPECT_THAT(checks[0].detail, HasSubstr("does not start"));
+  taken.reset();
+  EXPECT_EQ(exporter_->check(op())[0].status, CheckStatus::ok);
 }
 
 }  // namespace
