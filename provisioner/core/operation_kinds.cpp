@@ -154,7 +154,7 @@ Result<std::string> purge_step(StepContext& c) {
 void set_imported_quota(StepContext& c, const drivers::Object& object) {
   auto& space = c.space;
   const auto wanted = space.quota_wanted ? space.quota_wanted : space.quota_bytes;
-  if (layout_of(space) == drivers::Layout::filesystem && enforces(quota_class_of(c.driver, layout_of(space)))) {
+  if (layout_of(space) == drivers::Layout::filesystem && enforces(quota_class_of(c.driver, space, c.catalog))) {
     // It has a limit of its own there, or none, and keeps that.
     space.quota_wanted.reset();
     space.quota_bytes = object.quota ? std::optional(object.quota->count()) : std::nullopt;
