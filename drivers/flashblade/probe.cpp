@@ -160,11 +160,12 @@ Result<ProbeReport> probe_array(const OpContext& op, Backend& backend) {
     add_failed(report, "management: login", array.error());
     return report;
   }
-  report.management_ok = true;
   check_array(op, backend, *array, report);
   check_exports(op, backend, report);
   check_policy(op, backend, report);
   check_space(op, backend, report);
+  report.management_ok = std::none_of(report.checks.begin(), report.checks.end(),
+                                      [](const auto& check) { return check.status == CheckStatus::failed; });
   check_data(op, backend, report);
   return report;
 }

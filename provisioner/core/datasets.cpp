@@ -222,7 +222,7 @@ Result<SpaceOutcome> Datasets::import(const Caller& caller, const ImportRequest&
   space.name = request.name.str();
   space.path = request.path.str();
   space.imported = true;
-  space.rights = {.read = true, .snapshot = false, .resize = false, .destroy = false};
+  space.rights = kImportedRights;
   space.read_only = request.read_only;
   space.note = request.note;
   space.created_at = now;

@@ -32,7 +32,8 @@ class ListingTest : public ::testing::Test {
   }
   std::string names(const std::string& query) {
     std::string out;
-    for (const auto& item : ask("GET", "file-systems?" + query)["items"]) out += item["name"].get<std::string>() + " ";
+    const auto answer = ask("GET", "file-systems?" + query);
+    for (const auto& item : answer["items"]) out += item["name"].get<std::string>() + " ";
     return out;
   }
   std::size_t count(const std::string& query) {
