@@ -52,6 +52,11 @@ Result<void> state_lets_restore(const Catalog& catalog, const SpaceRecord& space
   return {};
 }
 
+// Nobody works in what is about to be overwritten as a whole, unless that is wanted.
+bool heeds_sessions(const RestoreRequest& request) {
+  return request.way == RestoreWay::whole && !request.force;
+}
+
 // Everything that can be said without asking the backend.
 Result<void> check(const SnapshotParts& parts, const Caller& caller, const RestoreRequest& request) {
   const auto& space = request.source.space;
@@ -76,7 +81,7 @@ Result<void> check(const SnapshotParts& parts, const Caller& caller, const Resto
                  .message = "overwriting without a snapshot before it is an operator's decision",
                  .hint = "restore beside it, or ask an operator"};
   }
-  if (!whole || request.force) return {};
+  if (!heeds_sessions(request)) return {};
   HOMEPORT_CHECK(parts.flush_sessions());
   return parts.store.read(
       [&](store::ReadTransaction& tx) { return check_no_sessions(tx, parts.catalog, space, parts.clock.now()); });
@@ -130,10 +135,13 @@ Result<SpaceOutcome> begin(const SnapshotParts& parts, const Caller& caller, con
   if (open) return SpaceOutcome{.space = request.source.space, .operation = std::move(open)};
   SpaceOutcome outcome{.space = request.source.space, .created = true};
   store::OperationRecord stored;
+  // Once more: somebody may have started a server while the snapshot before it was taken.
+  if (heeds_sessions(request)) HOMEPORT_CHECK(parts.flush_sessions());
   HOMEPORT_CHECK(parts.store.write("intent", [&](store::WriteTransaction& tx) -> Result<void> {
     HOMEPORT_TRY(const auto space, store::get<SpaceRecord>(tx, request.source.space.key));
     if (!space) return Error{.code = Errc::not_found, .message = "there is no space " + request.source.space.key};
     HOMEPORT_CHECK(state_lets_restore(parts.catalog, *space));
+    if (heeds_sessions(request)) HOMEPORT_CHECK(check_no_sessions(tx, parts.catalog, *space, parts.clock.now()));
     plan["backend_name"] = space->backend_name;
     plan["pool"] = space->pool;
     plan["layout"] = space->layout;

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
+
 #include "provisioner/core/space_work.h"
 #include "tests/unit/core/snapshot_fixture.h"
 
@@ -172,6 +174,40 @@ TEST_F(RestoresTest, ASessionKeepsTheWholeFromBeingOverwritten) {
   wanted->force = true;
   EXPECT_OK(run(self(alice.owner), *wanted));
   EXPECT_OK(restore("home/alice@monday", "a")) << "single files come back beside what is in use";
+}
+
+TEST_F(RestoresTest, ASessionThatBeginsWhileTheSnapshotBeforeItIsTakenIsSeen) {
+  const auto alice = home("alice", 1001);
+  write_file(alice, "a", "old");
+  ASSERT_OK(take(alice.key, {.label = "monday"}));
+  write_file(alice, "a", "NEW");
+  const auto wanted = request("home/alice@monday", "", RestoreWay::whole);
+  ASSERT_OK(wanted);
+  // Asked first before the snapshot, then after it.
+  std::atomic<int> asked{0};
+  auto with_a_login = parts();
+  with_a_login.flush_sessions = [&]() -> Result<void> {
+    if (++asked == 2) {
+      HOMEPORT_CHECK(store_->write("login", [&](store::WriteTransaction& tx) -> Result<void> {
+        store::SessionRecord session{.hub = "main",
+                                     .user = alice.owner,
+                                     .server = "",
+                                     .spec_id = "ms-new",
+                                     .digest = "d",
+                                     .request = nlohmann::json::object(),
+                                     .spaces = {alice.key}};
+        session.issued_at = session.renewed_at = clock_->now();
+        return store::put(tx, session, store::Expect::any());
+      }));
+    }
+    return {};
+  };
+  const auto done = blocking<core::SpaceOutcome>(
+      [&](auto ended) { core::restore(with_a_login, caller(), *wanted, std::move(ended)); });
+  EXPECT_ERRC(done, Errc::failed_precondition);
+  EXPECT_EQ(asked, 2);
+  EXPECT_EQ(read_file(alice, "a"), "NEW");
+  EXPECT_EQ(standing(alice).size(), 2U) << "the snapshot that was taken stays";
 }
 
 TEST_F(RestoresTest, AFullHomeIsARefusalAndNothingIsLeft) {
