@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -265,7 +266,8 @@ class RestoreTest(RestoreBase):
         self.assertIn("before it", said)
         snapshots = self.client.items("GET", "file-system-snapshots")
         self.assertEqual(len(snapshots), 2, "one was taken before anything was overwritten")
-        safety = next(s["suffix"] for s in snapshots if s["suffix"] in said)
+        safety = re.search(r"before it: +snapshot (\S+) was taken", said).group(1)
+        self.assertIn(safety, [s["suffix"] for s in snapshots])
         self.homeport("restore", f"home@{safety}", "new", "--in-place")
         self.assertIn("new", self.picture())
         self.nothing_left()
@@ -273,18 +275,29 @@ class RestoreTest(RestoreBase):
     def test_a_session_keeps_the_whole_from_being_overwritten(self):
         self.put("a", "a")
         self.snapshot("monday")
-        spec = self.daemon.call("POST", "/v1/mountspecs", {"hub": "main", "user": "alice"})
+        login = {"hub": "main", "user": "alice"}
+        self.assertEqual(self.daemon.call("POST", "/v1/mountspecs", login).status, 200)
+        self.homeport("restore", "home@monday", "--whole", "--in-place")  # an admin who looks starts no session
+        hub = self.daemon.call("POST", "/v1/tokens", {"scope": "spawner", "hub": "main"}).body["token"]
+        spec = self.daemon.call("POST", "/v1/mountspecs", login, token=hub)
         self.assertEqual(spec.status, 200, spec)
+        self.put("a", "written since")
         said = self.homeport("restore", "home@monday", "--whole", "--in-place", code=6)
         self.assertIn("session", said)
+        self.assertIn(spec.body["spec_id"], said)
+        with open(self.disk("a"), encoding="ascii") as f:
+            self.assertEqual(f.read(), "written since")
         self.homeport("restore", "home@monday", "--whole", "--in-place", "--force")
+        with open(self.disk("a"), encoding="ascii") as f:
+            self.assertEqual(f.read(), "a")
 
     def test_killed_in_the_middle_it_goes_on(self):
         self.fill()
         before = {k.removeprefix("data/"): v for k, v in self.picture().items() if k != "data"}
         self.snapshot("monday")
-        for point in ("space.restore.intent_written:1", "restore.staging.made:1", "journal.restore:2",
-                      "operation.space.restore.copy.after:1", "operation.space.restore.place.after:1"):
+        for point in ("space.restore.intent_written:1", "restore.staging.made:1", "journal.restore.after_commit:2",
+                      "operation.space.restore.copy.after:1", "journal.restore.after_commit:3",
+                      "operation.space.restore.place.after:1"):
             with self.subTest(point=point):
                 self.daemon.stop()
                 dying = self.start_daemon(self.config(), env={"HOMEPORT_FAULT_POINT": point})
@@ -292,7 +305,10 @@ class RestoreTest(RestoreBase):
                     dying.call("POST", "/v1/snapshots/home%2Falice@monday/restore?wait=20", {"path": "data"})
                 except OSError:
                     pass
-                self.assertEqual(dying.process.wait(support.PATIENCE), -9)
+                try:
+                    self.assertEqual(dying.process.wait(support.PATIENCE), -9)
+                finally:
+                    dying.kill()  # one that did not die would keep the next ones from the state
                 self.daemon = self.start_daemon(self.config())
                 support.wait_until(lambda: all(o["state"] == "succeeded" for o in self.daemon.call(
                     "GET", "/v1/operations").body["items"]), "the restore has ended", 60)
@@ -331,7 +347,7 @@ class FullTest(RestoreBase):
         self.assertEqual(sorted(os.listdir(self.disk())), before)
         os.remove(self.disk("filler"))
         self.homeport("restore", "home@monday", "data.csv")
-        self.assertEqual(len(os.listdir(self.disk())), 2)
+        self.assertEqual(len(self.picture()), 2, self.picture())
 
 
 if __name__ == "__main__":
