@@ -17,6 +17,7 @@ SHOWN = [
     "everybody on the network in: rules",
     "home/alice",
     "127.0.0.1:/climate",                             # in the spec
+    "monday",
     "retired", "ready",
     "waiting to try again",
     '"export": "/climate"',                           # in alice's spec, with the array in trouble
