@@ -101,11 +101,10 @@ Result<core::HomeRequest> home_request(const HomeWish& wish, const std::string& 
   if (wish.existing) {
     HOMEPORT_TRY(auto backend, at(Slug::parse(wish.existing->backend), pointer + "/existing/backend"));
     HOMEPORT_TRY(auto path, at(AbsolutePath::parse(wish.existing->path), pointer + "/existing/path"));
-    request.existing = core::HomeRequest::Existing{
-        .backend = std::move(backend),
-        .path = std::move(path),
-        .layout = wish.existing->layout,
-        .measure = wish.existing->measure};
+    request.existing = core::HomeRequest::Existing{.backend = std::move(backend),
+                                                   .path = std::move(path),
+                                                   .layout = wish.existing->layout,
+                                                   .measure = wish.existing->measure};
   }
   request.uid = wish.uid;
   request.gid = wish.gid;

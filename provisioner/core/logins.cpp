@@ -67,8 +67,8 @@ struct Logins::Cached {
   std::chrono::hours valid{12};
   int status = 200;
   bool degraded = false;
-  ShortHash session{};   // of the session's key
-  ShortHash spec{};      // of spec_id
+  ShortHash session{};  // of the session's key
+  ShortHash spec{};     // of spec_id
   std::string spec_id;
   std::string user_key;
   std::vector<std::string> spaces;

@@ -7,8 +7,8 @@
 #include "provisioner/core/home_place.h"
 #include "provisioner/core/measures.h"
 #include "provisioner/core/operations.h"
-#include "provisioner/core/snapshot_steps.h"
 #include "provisioner/core/restore_steps.h"
+#include "provisioner/core/snapshot_steps.h"
 #include "provisioner/core/space_work.h"
 #include "provisioner/render/quoting.h"
 

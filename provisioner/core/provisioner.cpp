@@ -104,8 +104,8 @@ void Provisioner::stop() {
 
 std::vector<Finding> Provisioner::findings() const {
   auto out = administration_.doctor();
-  for (const auto& more : {markers_.findings(), measures_.findings(), hub_people_.findings(), cluster_volumes_.findings(),
-                           snapshot_findings(catalog_, backends_, env_.clock.now())})
+  for (const auto& more : {markers_.findings(), measures_.findings(), hub_people_.findings(),
+                           cluster_volumes_.findings(), snapshot_findings(catalog_, backends_, env_.clock.now())})
     out.insert(out.end(), more.begin(), more.end());
   return out;
 }

@@ -61,10 +61,10 @@ std::string_view kind_words(EntryType type) {
 }
 
 Error not_yours(const TreePath& path) {
-  return Error{.code = Errc::forbidden,
-               .message = "the owner of this space may not go into " +
-                          (path.is_root() ? "its top" : "'" + path.text() + "'"),
-               .hint = "its mode and owner keep it from them; an operator can look into it"};
+  return Error{
+      .code = Errc::forbidden,
+      .message = "the owner of this space may not go into " + (path.is_root() ? "its top" : "'" + path.text() + "'"),
+      .hint = "its mode and owner keep it from them; an operator can look into it"};
 }
 
 }  // namespace
