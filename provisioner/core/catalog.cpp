@@ -13,15 +13,6 @@ using store::Table;
 
 namespace {
 
-// Heterogeneous look-up: no string is made for a find. `noexcept` is left out on purpose: the library then keeps each
-// entry's hash and does not compute it again along a chain.
-struct TextHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const noexcept(false) { return std::hash<std::string_view>{}(text); }
-};
-template <class V>
-using TextMap = std::unordered_map<std::string, V, TextHash, std::equal_to<>>;
-
 policies::RuleFacts facts_of(const RuleSpec& rule) {
   policies::RuleFacts facts;
   facts.name = rule.name.str();
@@ -46,6 +37,7 @@ struct Catalog::Image {
   std::map<std::string, UserPtr> merged_away;  // another one's second name; by key
   std::map<std::string, UserPtr> to_mark;      // the markers of their homes are due; likewise
   std::map<std::string, SpacePtr> to_measure;  // ready, and their use is to be counted; by key
+  OwnFileSystems file_systems;
   // BACKEND:/PATH/ of live spaces. The slash at the end keeps what is below a path next to it in order.
   std::map<std::string, std::string, std::less<>> places;
   TextMap<std::string> open_operations;  // space -> operation
@@ -117,6 +109,7 @@ struct Catalog::Image {
       if (place != places.end() && place->second == key) places.erase(place);
       if (!old->second->owner.empty()) people[old->second->owner].change(key, false);
       to_measure.erase(key);
+      file_systems.remove(old->second);
       spaces.erase(old);
     }
     if (!record) return;
@@ -128,6 +121,7 @@ struct Catalog::Image {
     }
     if (space->measure && space->measure->why.empty() && space->state == store::SpaceState::ready)
       to_measure[key] = space;
+    file_systems.add(space);
     spaces.emplace(key, std::move(space));
   }
 
@@ -437,6 +431,16 @@ std::vector<SpacePtr> Catalog::spaces(bool all) const {
     if (all || !space->label().empty()) out.push_back(space);
   }
   return out;
+}
+
+SpacePtr Catalog::kept_by_backend(std::string_view user_key, std::string_view name, WallTime now) const {
+  const std::shared_lock lock(mutex_);
+  return image_->file_systems.last_kept(user_key, name, now);
+}
+
+std::map<std::string, std::uint64_t> Catalog::own_file_systems(std::string_view backend, WallTime now) const {
+  const std::shared_lock lock(mutex_);
+  return image_->file_systems.count(backend, now);
 }
 
 bool Catalog::pool_in_use(std::string_view backend, std::string_view pool) const {

@@ -419,12 +419,9 @@ void Homes::preview_ensure(const Caller& caller, const HomeRequest& request,
           HOMEPORT_CHECK(
               check_place_of_homes(op, backend, p_.catalog, *d.klass, d.place.pool, p_.name_prefix, p_.clock.mono()));
         }
-        CallLog calls;
-        OpContext dry = op;
-        dry.calls = &calls;
-        dry.dry_run = true;
-        HOMEPORT_CHECK(backend.driver().create(dry, spec));
-        preview.calls = calls.lines();
+        const DryRun dry(op);
+        HOMEPORT_CHECK(backend.driver().create(dry.op(), spec));
+        preview.calls = dry.calls();
         return preview;
       },
       std::move(done));

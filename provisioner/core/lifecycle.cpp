@@ -372,15 +372,12 @@ void Homes::preview(const Caller& caller, const std::string& key, std::string_vi
   const auto marker = marker_of(space, p_.catalog);
   auto work = [space, backend, preview, what, resize, marker,
                &catalog = p_.catalog](const OpContext& op) mutable -> Result<Preview> {
-    CallLog calls;
-    OpContext dry = op;
-    dry.calls = &calls;
-    dry.dry_run = true;
+    const DryRun dry(op);
     auto& driver = backend->driver();
     HOMEPORT_TRY(const auto ref, object_ref(space));
-    if (what == "retire") HOMEPORT_CHECK(driver.retire(dry, ref));
-    if (what == "undelete") HOMEPORT_CHECK(driver.undelete(dry, ref));
-    if (what == "purge") HOMEPORT_CHECK(driver.purge(dry, ref, std::nullopt));
+    if (what == "retire") HOMEPORT_CHECK(driver.retire(dry.op(), ref));
+    if (what == "undelete") HOMEPORT_CHECK(driver.undelete(dry.op(), ref));
+    if (what == "purge") HOMEPORT_CHECK(driver.purge(dry.op(), ref, std::nullopt));
     if (what == "resize" && resize) {
       const auto quota = quota_class_of(driver, space, catalog);
       drivers::Change change{.marker = marker};
@@ -392,9 +389,9 @@ void Homes::preview(const Caller& caller, const std::string& key, std::string_vi
         preview.notes.push_back("the limit is recorded; this backend does not enforce it (quota class " +
                                 std::string(drivers::quota_class_name(quota)) + ")");
       }
-      HOMEPORT_CHECK(driver.update(dry, ref, change));
+      HOMEPORT_CHECK(driver.update(dry.op(), ref, change));
     }
-    preview.calls = calls.lines();
+    preview.calls = dry.calls();
     return preview;
   };
   p_.backends.run<Preview>(backend, caller, std::move(work), std::move(done));

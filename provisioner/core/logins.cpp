@@ -237,9 +237,10 @@ void Logins::remember(const Caller& caller, const SpecRequest& request, const st
                       const CachedPtr& cached, WallTime now) {
   // Only a hub starts sessions; an admin who looks does not. A blocked answer is not in use.
   if (caller.principal.scope != policies::Scope::spawner || cached->status != 200) return;
+  auto account = account_of(request);
+  const bool news = is_news(user, account);
   const std::lock_guard lock(state_->issued_mutex);
   const auto written = state_->written.find(cached->session);
-  const bool news = is_news(user, account_of(request));
   if (!news && written != state_->written.end() && written->second.spec == cached->spec &&
       now - written->second.at < kRenewalEvery)
     return;
@@ -247,7 +248,7 @@ void Logins::remember(const Caller& caller, const SpecRequest& request, const st
       state_->issued.try_emplace(cached->session, Pending{.answer = cached, .first = now, .last = now});
   at->second.answer = cached;
   at->second.last = now;
-  at->second.account = account_of(request);
+  at->second.account = std::move(account);
 }
 
 void Logins::remember_refusal(const Caller& caller, const SpecRequest& request, const Error& error) {

@@ -124,11 +124,7 @@ Result<std::string> undelete_step(StepContext& c) {
 // forward, and a space of which something is gone is never offered for undelete.
 Result<std::string> verify_purge_step(StepContext& c) {
   HOMEPORT_TRY(const auto ref, object_ref(c.space));
-  CallLog unused;
-  OpContext dry = c.op;
-  dry.dry_run = true;
-  dry.calls = &unused;
-  HOMEPORT_CHECK(c.driver.purge(dry, ref, std::nullopt).context(space_words(c.space, c.catalog)));
+  HOMEPORT_CHECK(c.driver.purge(DryRun(c.op).op(), ref, std::nullopt).context(space_words(c.space, c.catalog)));
   return std::string("id and marker are ours");
 }
 

@@ -18,10 +18,6 @@ namespace {
 
 constexpr const char* kKind = "space.restore";
 
-Error refused(std::string message, std::string hint) {
-  return Error{.code = Errc::failed_precondition, .message = std::move(message), .hint = std::move(hint)};
-}
-
 // "2026-11-19 0300": the moment of the snapshot, in UTC, as it stands in names.
 std::string stamp_of(WallTime time) {
   const auto text = format_time(time);  // 2026-11-19T03:00:00Z
@@ -62,11 +58,7 @@ Result<void> check(const SnapshotParts& parts, const Caller& caller, const Resto
   const auto& space = request.source.space;
   HOMEPORT_CHECK(state_lets_restore(parts.catalog, space));
   const auto words = space_words(space, parts.catalog);
-  const auto backend = parts.catalog.backend(space.backend);
-  if (backend && backend->mode == "observe") {
-    return refused("backend " + space.backend + " is in mode observe: nothing on it is changed",
-                   "an admin can set mode create or manage in the desired document");
-  }
+  HOMEPORT_CHECK(not_observed(parts.catalog, space));
   if (!space.rights.read) return refused("the right to read " + words + " was not given", "an admin can raise it");
   const bool whole = request.way == RestoreWay::whole;
   if (whole != request.path.is_root()) {
@@ -119,10 +111,7 @@ Result<std::optional<std::string>> joined(const SnapshotParts& parts, const Spac
   const auto op = parts.operations.get(*open);
   if (!op || !store::is_open(op->state)) return std::optional<std::string>{};
   if (does_the_same(*op, plan)) return open;
-  return Error{.code = Errc::conflict,
-               .message = "another operation (" + *open + ") is open on " + space_words(space, parts.catalog),
-               .hint = "`homeport operation watch " + *open + "` shows it; a parked one needs retry or give-up",
-               .retry_after = std::chrono::seconds(2)};
+  return other_work_open(*open, space_words(space, parts.catalog));
 }
 
 Result<SpaceOutcome> begin(const SnapshotParts& parts, const Caller& caller, const RestoreRequest& request,

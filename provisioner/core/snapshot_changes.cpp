@@ -22,10 +22,6 @@ constexpr std::chrono::hours kDeletedKept{24 * 8};
 constexpr int kDaysLookedBack = 30;
 constexpr std::size_t kForgottenAtOnce = 10'000;
 
-Error refused(std::string message, std::string hint) {
-  return Error{.code = Errc::failed_precondition, .message = std::move(message), .hint = std::move(hint)};
-}
-
 bool is_own_token(const Caller& caller) {
   return caller.principal.scope == policies::Scope::user_self;
 }
@@ -267,12 +263,7 @@ Result<void> Snapshots::may_remove(const Caller& caller, const SpaceRecord& spac
     return refused(words + " is " + std::string(store::space_state_name(space.state)),
                    "snapshots are deleted while their space is ready or retired");
   }
-  const auto backend = p_.catalog.backend(space.backend);
-  if (backend && backend->mode == "observe") {
-    return refused("backend " + space.backend + " is in mode observe: nothing on it is changed",
-                   "an admin can set mode create or manage in the desired document");
-  }
-  return {};
+  return not_observed(p_.catalog, space);
 }
 
 void Snapshots::remove(const Caller& caller, const SnapshotName& wanted,
@@ -293,12 +284,7 @@ Result<SnapshotOutcome> Snapshots::write_remove(const Caller& caller, const Spac
       return SnapshotOutcome{.snapshot = *record, .operation = open};
   }
   HOMEPORT_CHECK(may_remove(caller, space, info));
-  if (open) {
-    return Error{.code = Errc::conflict,
-                 .message = "another operation (" + *open + ") is open on " + space_words(space, p_.catalog),
-                 .hint = "`homeport operation watch " + *open + "` shows it; a parked one needs retry or give-up",
-                 .retry_after = std::chrono::seconds(2)};
-  }
+  if (open) return other_work_open(*open, space_words(space, p_.catalog));
   HOMEPORT_TRY(const auto backend, p_.backends.get_serving(space.backend));
   const auto now = p_.clock.now();
   const auto new_key = "sn-" + hex16(p_.ids.random64());
@@ -343,14 +329,11 @@ void Snapshots::preview_remove(const Caller& caller, const SnapshotName& wanted,
     preview.steps.push_back("delete snapshot " + named(*info) + " of " + space_words(space, p_.catalog));
     preview.notes.emplace_back("what only this snapshot still holds is gone then");
     auto work = [space, info = *info, preview, backend = *backend](const OpContext& op) mutable -> Result<Preview> {
-      CallLog calls;
-      OpContext dry = op;
-      dry.calls = &calls;
-      dry.dry_run = true;
+      const DryRun dry(op);
       HOMEPORT_TRY(auto* power, snapshots_of(*backend, space));
       HOMEPORT_TRY(const auto ref, object_ref(space));
-      HOMEPORT_CHECK(power->delete_snapshot(dry, ref, {.id = info.backend_id, .name = info.name, .ours = true}));
-      preview.calls = calls.lines();
+      HOMEPORT_CHECK(power->delete_snapshot(dry.op(), ref, {.id = info.backend_id, .name = info.name, .ours = true}));
+      preview.calls = dry.calls();
       return preview;
     };
     p_.backends.run<Preview>(*backend, caller, std::move(work), done);

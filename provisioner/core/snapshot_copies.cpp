@@ -16,17 +16,6 @@ using store::SpaceState;
 
 namespace {
 
-Error refused(std::string message, std::string hint) {
-  return Error{.code = Errc::failed_precondition, .message = std::move(message), .hint = std::move(hint)};
-}
-
-Result<void> not_observed(const Catalog& catalog, const SpaceRecord& space) {
-  const auto backend = catalog.backend(space.backend);
-  if (!backend || backend->mode != "observe") return {};
-  return refused("backend " + space.backend + " is in mode observe: nothing on it is changed",
-                 "an admin can set mode create or manage in the desired document");
-}
-
 // Which content a clone has; the same words again are the same clone.
 std::string source_words(const Snapshots::Clone& request, const std::optional<SnapshotInfo>& from) {
   return "clone:" + request.source.space.key + (from ? "@" + from->name : "");
@@ -202,10 +191,7 @@ void Snapshots::preview_clone(const Caller& caller, const Clone& request, std::f
     space.backend_name = p_.name_prefix + space.key;
     auto work = [source, from, preview, space,
                  backend = target->backend](const OpContext& op) mutable -> Result<Preview> {
-      CallLog calls;
-      OpContext dry = op;
-      dry.calls = &calls;
-      dry.dry_run = true;
+      const DryRun dry(op);
       HOMEPORT_TRY(const auto ref, object_ref(source));
       HOMEPORT_TRY(auto key, SpaceKey::parse(space.key));
       drivers::CreateSpec spec{.layout = layout_of(space),
@@ -216,8 +202,8 @@ void Snapshots::preview_clone(const Caller& caller, const Clone& request, std::f
                                .mode = space.mode,
                                .marker = {.key = key, .id = ""}};
       HOMEPORT_CHECK(drivers::find<drivers::Cloner>(backend->driver())
-                         ->clone(dry, ref, from ? std::optional(from->name) : std::nullopt, spec));
-      preview.calls = calls.lines();
+                         ->clone(dry.op(), ref, from ? std::optional(from->name) : std::nullopt, spec));
+      preview.calls = dry.calls();
       return preview;
     };
     p_.backends.run<Preview>(target->backend, caller, std::move(work), done);
@@ -328,14 +314,11 @@ void Snapshots::preview_overwrite(const Caller& caller, const SnapshotName& sour
     preview.steps.push_back("make " + space_words(space, p_.catalog) + " what it was in snapshot " + info->name);
     preview.notes.emplace_back("what was written since then is gone, and no safety snapshot is possible");
     auto work = [space, info = *info, preview, backend = *backend](const OpContext& op) mutable -> Result<Preview> {
-      CallLog calls;
-      OpContext dry = op;
-      dry.calls = &calls;
-      dry.dry_run = true;
+      const DryRun dry(op);
       HOMEPORT_TRY(const auto ref, object_ref(space));
       HOMEPORT_CHECK(drivers::find<drivers::ArrayRestore>(backend->driver())
-                         ->overwrite_from_snapshot(dry, ref, {.id = info.backend_id, .name = info.name}));
-      preview.calls = calls.lines();
+                         ->overwrite_from_snapshot(dry.op(), ref, {.id = info.backend_id, .name = info.name}));
+      preview.calls = dry.calls();
       return preview;
     };
     p_.backends.run<Preview>(*backend, caller, std::move(work), done);

@@ -20,10 +20,6 @@ namespace {
 constexpr std::string_view kKeyPrefix = "sn-";
 constexpr std::size_t kReasonBytes = 500;
 
-Error refused(std::string message, std::string hint) {
-  return Error{.code = Errc::failed_precondition, .message = std::move(message), .hint = std::move(hint)};
-}
-
 // "hp-20261121-222455-3fa2c1": sorts by time, and two of one second differ.
 std::string draw_name(const std::string& prefix, WallTime now, std::uint64_t random) {
   std::string stamp;
@@ -84,17 +80,8 @@ Result<void> may_take(const Catalog& catalog, const SpaceRecord& space) {
     return refused("the right to take snapshots of " + words + " was not given",
                    "it was imported: an admin can raise its right `snapshot`");
   }
-  const auto backend = catalog.backend(space.backend);
-  if (backend && backend->mode == "observe") {
-    return refused("backend " + space.backend + " is in mode observe: nothing on it is changed",
-                   "an admin can set mode create or manage in the desired document");
-  }
-  if (const auto open = catalog.open_operation(space.key)) {
-    return Error{.code = Errc::conflict,
-                 .message = "another operation (" + *open + ") is open on " + words,
-                 .hint = "`homeport operation watch " + *open + "` shows it; a parked one needs retry or give-up",
-                 .retry_after = std::chrono::seconds(2)};
-  }
+  HOMEPORT_CHECK(not_observed(catalog, space));
+  if (const auto open = catalog.open_operation(space.key)) return other_work_open(*open, words);
   return {};
 }
 
@@ -228,14 +215,11 @@ void Snapshots::preview_take(const Caller& caller, const std::string& key, std::
   }
   const auto name = draw_name(p_.name_prefix, p_.clock.now(), 0);
   auto work = [space = space, backend = backend, preview, name](const OpContext& op) mutable -> Result<Preview> {
-    CallLog calls;
-    OpContext dry = op;
-    dry.calls = &calls;
-    dry.dry_run = true;
+    const DryRun dry(op);
     HOMEPORT_TRY(auto* power, snapshots_of(*backend, space));
     HOMEPORT_TRY(const auto ref, object_ref(space));
-    HOMEPORT_CHECK(power->take_snapshot(dry, ref, name));
-    preview.calls = calls.lines();
+    HOMEPORT_CHECK(power->take_snapshot(dry.op(), ref, name));
+    preview.calls = dry.calls();
     return preview;
   };
   p_.backends.run<Preview>(backend, caller, std::move(work), std::move(done));

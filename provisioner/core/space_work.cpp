@@ -145,13 +145,23 @@ std::string space_words(const SpaceRecord& space, const Catalog& catalog) {
   return "the home of " + (names.empty() ? space.owner : printable(names.front(), 60));
 }
 
-namespace {
-
 Error refused(std::string message, std::string hint) {
   return Error{.code = Errc::failed_precondition, .message = std::move(message), .hint = std::move(hint)};
 }
 
-}  // namespace
+Error other_work_open(const std::string& operation, const std::string& words) {
+  return Error{.code = Errc::conflict,
+               .message = "another operation (" + operation + ") is open on " + words,
+               .hint = "`homeport operation watch " + operation + "` shows it; a parked one needs retry or give-up",
+               .retry_after = std::chrono::seconds(2)};
+}
+
+Result<void> not_observed(const Catalog& catalog, const SpaceRecord& space) {
+  const auto backend = catalog.backend(space.backend);
+  if (!backend || backend->mode != "observe") return {};
+  return refused("backend " + space.backend + " is in mode observe: nothing on it is changed",
+                 "an admin can set mode create or manage in the desired document");
+}
 
 Result<void> state_allows(const Catalog& catalog, const SpaceRecord& space, Verb verb) {
   const std::string words = space_words(space, catalog);
@@ -183,20 +193,12 @@ Result<void> state_allows(const Catalog& catalog, const SpaceRecord& space, Verb
 
 Result<void> may_change(const Catalog& catalog, const SpaceRecord& space, Verb verb) {
   const std::string words = space_words(space, catalog);
-  if (const auto open = catalog.open_operation(space.key)) {
-    return Error{.code = Errc::conflict,
-                 .message = "another operation (" + *open + ") is open on " + words,
-                 .hint = "`homeport operation watch " + *open + "` shows it; a parked one needs retry or give-up",
-                 .retry_after = std::chrono::seconds(2)};
-  }
+  if (const auto open = catalog.open_operation(space.key)) return other_work_open(*open, words);
   HOMEPORT_CHECK(state_allows(catalog, space, verb));
   if (verb == Verb::release) return {};
-  const auto backend = catalog.backend(space.backend);
-  if (backend && backend->mode == "observe") {
-    return refused("backend " + space.backend + " is in mode observe: nothing on it is changed",
-                   "an admin can set mode create or manage in the desired document");
-  }
+  HOMEPORT_CHECK(not_observed(catalog, space));
   if (!space.imported) return {};
+  const auto backend = catalog.backend(space.backend);
   const bool right = verb == Verb::resize ? space.rights.resize : space.rights.destroy;
   if (!right || (backend && backend->mode == "create")) {
     return refused(words + " was imported and its right to " + std::string(verb_name(verb)) + " was not given",

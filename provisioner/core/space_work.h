@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "drivers/core/types.h"
+#include "provisioner/base/call_log.h"
 #include "provisioner/core/backends.h"
 #include "provisioner/core/homes.h"
 #include "provisioner/render/mount_spec.h"
@@ -59,6 +60,31 @@ enum class Verb { resize, retire, undelete, purge, release };
 [[nodiscard]] Result<void> may_change(const Catalog& catalog, const store::SpaceRecord& space, Verb verb);
 // The state alone; for the transaction that writes the intent, where nobody else can be in between.
 [[nodiscard]] Result<void> state_allows(const Catalog& catalog, const store::SpaceRecord& space, Verb verb);
+
+// Of something that is well-formed and cannot be done as things stand: failed_precondition.
+[[nodiscard]] Error refused(std::string message, std::string hint);
+// conflict: `operation` has to end first. `words`: space_words() of its space.
+[[nodiscard]] Error other_work_open(const std::string& operation, const std::string& words);
+// Errors: failed_precondition where the space's backend is only looked at.
+[[nodiscard]] Result<void> not_observed(const Catalog& catalog, const store::SpaceRecord& space);
+
+// What a preview asks of a driver: op() makes dry runs, whose calls are kept.
+class DryRun {
+ public:
+  explicit DryRun(const OpContext& op) : op_(op) {
+    op_.dry_run = true;
+    op_.calls = &calls_;
+  }
+  DryRun(const DryRun&) = delete;
+  DryRun& operator=(const DryRun&) = delete;
+  ~DryRun() = default;
+  [[nodiscard]] const OpContext& op() const { return op_; }
+  [[nodiscard]] std::vector<std::string> calls() const { return calls_.lines(); }
+
+ private:
+  CallLog calls_;
+  OpContext op_;
+};
 
 // Keys of those who became this person by merges, directly or by way of others.
 [[nodiscard]] std::vector<std::string> merged_into(const Catalog& catalog, std::string_view user_key);
