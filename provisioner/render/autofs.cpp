@@ -17,7 +17,7 @@ std::string entry_of(const Mount& mount, const std::string& target) {
   }
   const auto& local = std::get<LocalMount>(mount.source);
   return "# only on host " + local.host + "\n" + autofs_word(target) + " -fstype=bind," +
-         (mount.access == MountAccess::ro ? "ro" : "rw") + " :" + autofs_word(local.path) + "\n";
+         (is_read_only(mount) ? "ro" : "rw") + " :" + autofs_word(local.path) + "\n";
 }
 
 }  // namespace

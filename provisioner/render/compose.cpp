@@ -27,9 +27,7 @@ Result<void> check_service(const std::string& name) {
 }
 
 void add_identity(std::string& out, const Identity& identity) {
-  if (identity.mode == IdentityMode::native || identity.uid != 0) {
-    out += "    user: " + value(std::to_string(identity.uid) + ":" + std::to_string(identity.gid)) + "\n";
-  }
+  if (states_ids(identity)) out += "    user: " + value(docker_user(identity)) + "\n";
   if (identity.supplemental_gids.empty()) return;
   out += "    group_add:\n";
   for (const auto gid : identity.supplemental_gids) out += "      - " + value(std::to_string(gid)) + "\n";
@@ -40,7 +38,7 @@ std::string service_volume(const Mount& mount) {
   std::string out = "      - type: " + value(local != nullptr ? "bind" : "volume") + "\n";
   out += "        source: " + value(local != nullptr ? local->path : mount.id) + "\n";
   out += "        target: " + value(mount.target) + "\n";
-  out += std::string("        read_only: ") + (mount.access == MountAccess::ro ? "true" : "false") + "\n";
+  out += std::string("        read_only: ") + (is_read_only(mount) ? "true" : "false") + "\n";
   if (local == nullptr) out += "        volume:\n          nocopy: true\n";
   return out;
 }

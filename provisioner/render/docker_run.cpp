@@ -49,14 +49,12 @@ Result<std::string> mount_argument(const Mount& mount) {
     HOMEPORT_CHECK(check_blank(mount, "source.path", local.path));
     fields = "type=bind," + csv_field("source=" + local.path) + "," + csv_field("target=" + mount.target);
   }
-  if (mount.access == MountAccess::ro) fields += ",readonly";
+  if (is_read_only(mount)) fields += ",readonly";
   return "--mount " + shell_quote(fields);
 }
 
 void add_identity(std::vector<std::string>& lines, const Identity& identity) {
-  if (identity.mode == IdentityMode::native || identity.uid != 0) {
-    lines.push_back("--user " + std::to_string(identity.uid) + ":" + std::to_string(identity.gid));
-  }
+  if (states_ids(identity)) lines.push_back("--user " + docker_user(identity));
   for (const auto gid : identity.supplemental_gids) lines.push_back("--group-add " + std::to_string(gid));
 }
 

@@ -15,17 +15,13 @@ namespace {
 
 using nlohmann::json;
 
-bool read_only(const Mount& mount) {
-  return mount.access == MountAccess::ro;
-}
-
 json driver_options(const Mount& mount, const NfsMount& nfs) {
   return {
       {"type", "nfs"}, {"o", "addr=" + nfs.server + "," + mount_option_text(mount)}, {"device", ":" + nfs.export_path}};
 }
 
 json spawner_mount(const Mount& mount) {
-  json out{{"target", double_braces(mount.target)}, {"read_only", read_only(mount)}};
+  json out{{"target", double_braces(mount.target)}, {"read_only", is_read_only(mount)}};
   if (const auto* nfs = std::get_if<NfsMount>(&mount.source)) {
     out["type"] = "volume";
     out["source"] = object_name(mount);
@@ -42,15 +38,9 @@ json engine_mount(const Mount& mount, const NfsMount& nfs) {
   return {{"Type", "volume"},
           {"Source", object_name(mount)},
           {"Target", mount.target},
-          {"ReadOnly", read_only(mount)},
+          {"ReadOnly", is_read_only(mount)},
           {"VolumeOptions",
            {{"NoCopy", true}, {"DriverConfig", {{"Name", "local"}, {"Options", driver_options(mount, nfs)}}}}}};
-}
-
-// nullopt: the image's own.
-std::optional<std::string> user_of(const Identity& identity) {
-  if (identity.mode == IdentityMode::squash && identity.uid == 0) return std::nullopt;
-  return std::to_string(identity.uid) + ":" + std::to_string(identity.gid);
 }
 
 json groups_of(const Identity& identity) {
@@ -75,7 +65,7 @@ Result<std::string> render_dockerspawner(const MountSpec& spec, const RenderOpti
            {"extra_host_config", json::object()},
            {"extra_create_kwargs", json::object()}};
   if (!spec.identity.supplemental_gids.empty()) out["extra_host_config"]["group_add"] = groups_of(spec.identity);
-  if (const auto user = user_of(spec.identity)) out["extra_create_kwargs"]["user"] = *user;
+  if (states_ids(spec.identity)) out["extra_create_kwargs"]["user"] = docker_user(spec.identity);
   return out.dump(2) + "\n";
 }
 
@@ -89,7 +79,7 @@ Result<std::string> render_swarmspawner(const MountSpec& spec, const RenderOptio
     }
     container["mounts"].push_back(engine_mount(mount, *nfs));
   }
-  if (const auto user = user_of(spec.identity)) container["user"] = *user;
+  if (states_ids(spec.identity)) container["user"] = docker_user(spec.identity);
   if (!spec.identity.supplemental_gids.empty()) container["groups"] = groups_of(spec.identity);
   return json{{"extra_container_spec", std::move(container)}, {"environment", environment_of(spec)}}.dump(2) + "\n";
 }

@@ -18,7 +18,7 @@ std::string line_of(const Mount& mount, const std::string& target) {
   }
   const auto& local = std::get<LocalMount>(mount.source);
   return "# only on host " + local.host + "\n" + fstab_field(local.path) + " " + fstab_field(target) + " none bind," +
-         (mount.access == MountAccess::ro ? "ro," : "rw,") + std::string(kLocalHostOptions) + " 0 0\n";
+         (is_read_only(mount) ? "ro," : "rw,") + std::string(kLocalHostOptions) + " 0 0\n";
 }
 
 }  // namespace

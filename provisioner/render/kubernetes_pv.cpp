@@ -25,7 +25,7 @@ Pair pair_of(const Mount& mount, const std::string& ns) {
   return {.ns = ns,
           .claim = object_name(mount),
           .capacity = kubernetes_quantity(limit > 0 ? Bytes{limit} : kPlaceholder),
-          .modes = mount.access == MountAccess::ro ? R"(["ReadOnlyMany"])" : R"(["ReadWriteMany"])"};
+          .modes = is_read_only(mount) ? R"(["ReadOnlyMany"])" : R"(["ReadWriteMany"])"};
 }
 
 std::string metadata(const Mount& mount, const std::string& name, const std::string& ns, const MountSpec& spec) {

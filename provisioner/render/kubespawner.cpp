@@ -17,18 +17,14 @@ using nlohmann::json;
 constexpr std::string_view kName = "kubespawner";
 constexpr std::uint16_t kNfsPort = 2049;  // RFC 7530 section 3.1; the only one an inline volume can reach
 
-bool read_only(const Mount& mount) {
-  return mount.access == MountAccess::ro;
-}
-
 json claim_volume(const Mount& mount) {
   const auto name = object_name(mount);
-  return {{"name", name}, {"persistentVolumeClaim", {{"claimName", name}, {"readOnly", read_only(mount)}}}};
+  return {{"name", name}, {"persistentVolumeClaim", {{"claimName", name}, {"readOnly", is_read_only(mount)}}}};
 }
 
 json inline_volume(const Mount& mount, const NfsMount& nfs) {
   return {{"name", object_name(mount)},
-          {"nfs", {{"server", nfs.server}, {"path", nfs.export_path}, {"readOnly", read_only(mount)}}}};
+          {"nfs", {{"server", nfs.server}, {"path", nfs.export_path}, {"readOnly", is_read_only(mount)}}}};
 }
 
 std::string joined(const std::vector<std::string>& words) {
@@ -74,7 +70,7 @@ void double_all_braces(json& value) {
 
 json frame(const MountSpec& spec) {
   const auto& who = spec.identity;
-  const bool stated = who.mode == IdentityMode::native || who.uid != 0;
+  const bool stated = states_ids(who);
   json environment = json::object();
   for (const auto& [name, value] : spec.environment) environment[name] = kubernetes_literal(value);
   return {{"volumes", json::object()},
@@ -105,7 +101,7 @@ Result<std::string> render_kubespawner(const MountSpec& spec, const RenderOption
     }
     out["volumes"][mount.id] = std::move(volume);
     out["volume_mounts"][mount.id] = {
-        {"name", object_name(mount)}, {"mountPath", mount.target}, {"readOnly", read_only(mount)}};
+        {"name", object_name(mount)}, {"mountPath", mount.target}, {"readOnly", is_read_only(mount)}};
   }
   if (options.mode == TemplateMode::trait) double_all_braces(out);
   return out.dump(2) + "\n";

@@ -21,7 +21,7 @@ std::string mount_line(const Mount& mount, const std::string& target) {
   std::string line = "# only on host " + local.host + "\n" + made + "{ [ " + source + " -ef " + at +
                      " ] || mount --bind -- " + source + " " + at + "; }";
   // mount(8): a bind takes the options of its source; ro needs a second call.
-  if (mount.access == MountAccess::ro) line += " && mount -o remount,bind,ro -- " + at;
+  if (is_read_only(mount)) line += " && mount -o remount,bind,ro -- " + at;
   return line + "\n";
 }
 

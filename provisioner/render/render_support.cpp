@@ -41,6 +41,10 @@ Result<void> check_render(const MountSpec& spec, const RenderOptions& options, c
   return validate(spec, {.allow_v3_kerberos = true});
 }
 
+std::string docker_user(const Identity& identity) {
+  return std::to_string(identity.uid) + ":" + std::to_string(identity.gid);
+}
+
 Error cannot_express(std::string_view renderer, const Mount& mount, std::string_view members, std::string_view why,
                      std::string hint) {
   return Error{.code = Errc::unsupported,

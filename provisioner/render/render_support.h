@@ -25,6 +25,16 @@ struct Uses {
 [[nodiscard]] Error cannot_express(std::string_view renderer, const Mount& mount, std::string_view members,
                                    std::string_view why, std::string hint);
 
+[[nodiscard]] inline bool is_read_only(const Mount& mount) {
+  return mount.access == MountAccess::ro;
+}
+// False: the session runs with the image's own ids.
+[[nodiscard]] inline bool states_ids(const Identity& identity) {
+  return identity.mode == IdentityMode::native || identity.uid != 0;
+}
+// "UID:GID", as Docker takes it. Precondition: states_ids().
+[[nodiscard]] std::string docker_user(const Identity& identity);
+
 using RenderFn = Result<std::string> (*)(const MountSpec& spec, const RenderOptions& options);
 
 // For the table of renderers: the checks, then the renderer.

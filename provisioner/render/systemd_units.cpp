@@ -24,7 +24,7 @@ std::string mount_section(const Mount& mount, const std::string& target) {
     return out + "Type=" + std::string(nfs_type(*nfs)) + "\nOptions=" + mount_option_text(mount) +
            ",_netdev\nTimeoutSec=30\n";
   }
-  return out + "Type=none\nOptions=bind," + (mount.access == MountAccess::ro ? "ro" : "rw") + "\n";
+  return out + "Type=none\nOptions=bind," + (is_read_only(mount) ? "ro" : "rw") + "\n";
 }
 
 std::string unit_section(const Mount& mount, std::string_view description) {
@@ -70,7 +70,7 @@ Result<std::string> render_systemdspawner(const MountSpec& spec, const RenderOpt
   for (const auto& mount : spec.mounts) {
     const auto* local = std::get_if<LocalMount>(&mount.source);
     const auto from = local != nullptr ? local->path : paths[mount];
-    auto& words = mount.access == MountAccess::ro ? read_only : binds;
+    auto& words = is_read_only(mount) ? read_only : binds;
     words += (words.empty() ? "" : " ") + systemd_bind_word(from) + ":" + systemd_bind_word(mount.target);
   }
   nlohmann::json properties = nlohmann::json::object();
