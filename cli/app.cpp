@@ -5,6 +5,7 @@
 
 #include "cli/command_tree.h"
 #include "cli/help.h"
+#include "cli/usage.h"
 
 namespace homeport::cli {
 namespace {
@@ -23,10 +24,6 @@ std::string command_of(const CLI::App& app) {
   return app.get_parent() == nullptr ? app.get_name() : command_of(*app.get_parent()) + " " + app.get_name();
 }
 
-Error usage(std::string message, std::string hint) {
-  return Error{.code = Errc::invalid_argument, .message = std::move(message), .hint = std::move(hint)};
-}
-
 // Words that nothing on the line takes: an unknown command, an unknown option, or one argument too many.
 Error unexpected(const CLI::App& root, const std::vector<std::string>& left) {
   const CLI::App& at = *deepest(root);
@@ -36,19 +33,19 @@ Error unexpected(const CLI::App& root, const std::vector<std::string>& left) {
   const auto verbs = subcommand_names(at);
   if (!verbs.empty() && (option == left.end() || option != left.begin())) {
     const std::string near = nearest(left.front(), verbs);
-    return usage("'" + safe_text(left.front()) + "' is no " +
-                     (at.get_parent() == nullptr ? "command" : "verb of " + at.get_name()),
-                 near.empty() ? help : "did you mean " + command_of(at) + " " + near + "? " + help);
+    return usage_error("'" + safe_text(left.front()) + "' is no " +
+                           (at.get_parent() == nullptr ? "command" : "verb of " + at.get_name()),
+                       near.empty() ? help : "did you mean " + command_of(at) + " " + near + "? " + help);
   }
   if (option != left.end()) {
     auto known = option_names(at);
     for (const auto& name : option_names(root)) known.push_back(name);
     const std::string near = nearest(option->substr(0, option->find('=')), known);
-    return usage(command_of(at) + " has no option " + safe_text(*option),
-                 near.empty() ? help : "did you mean " + near + "? " + help);
+    return usage_error(command_of(at) + " has no option " + safe_text(*option),
+                       near.empty() ? help : "did you mean " + near + "? " + help);
   }
-  return usage("'" + safe_text(left.front()) + "' is one argument too many for " + command_of(at),
-               "a value with blanks needs quotes; " + help);
+  return usage_error("'" + safe_text(left.front()) + "' is one argument too many for " + command_of(at),
+                     "a value with blanks needs quotes; " + help);
 }
 
 std::string lower_first(std::string text) {
@@ -64,13 +61,14 @@ Error parse_error(const CLI::App& root, const CLI::ParseError& e) {
     const auto left = root.remaining(true);
     if (!left.empty()) return unexpected(root, left);
   }
-  return usage(command_of(at) + ": " + safe_text(lower_first(e.what())), command_of(at) + " --help shows an example");
+  return usage_error(command_of(at) + ": " + safe_text(lower_first(e.what())),
+                     command_of(at) + " --help shows an example");
 }
 
 Result<void> check_realm(const CommandTree& tree) {
   if (tree.globals->choices.realm.empty() || tree.chosen->takes_realm) return {};
-  return usage("homeport " + tree.chosen->name + " is not about people, so --realm has no meaning there",
-               "leave --realm out");
+  return usage_error("homeport " + tree.chosen->name + " is not about people, so --realm has no meaning there",
+                     "leave --realm out");
 }
 
 Result<ExitCode> parse_and_run(const std::vector<std::string>& args, Host& host, bool& color) {

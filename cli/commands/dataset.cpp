@@ -2,6 +2,7 @@
 
 #include "cli/commands/dataset_imports.h"
 #include "cli/commands/registry.h"
+#include "cli/usage.h"
 #include "cli/views.h"
 #include "provisioner/base/names.h"
 
@@ -29,25 +30,24 @@ Result<Target> dataset_target(const std::string& name) {
   return Target("/v1/datasets").part(name);
 }
 
-Error usage(std::string message, std::string hint) {
-  return Error{.code = Errc::invalid_argument, .message = std::move(message), .hint = std::move(hint)};
-}
-
 // What belongs to one way of saying where the data is and is given with another is refused, not ignored.
 Result<void> check_options(const DatasetImportOptions& o) {
   const int ways = (o.path.empty() ? 0 : 1) + (o.from_array ? 1 : 0) + (o.from_pv.empty() ? 0 : 1);
   if (ways != 1) {
-    return usage("one of --export, --from-array and --from-pv is needed",
-                 "--export names a path of the server, --from-array a file system of an array, --from-pv the file of a "
-                 "PersistentVolume");
+    return usage_error(
+        "one of --export, --from-array and --from-pv is needed",
+        "--export names a path of the server, --from-array a file system of an array, --from-pv the file of a "
+        "PersistentVolume");
   }
-  if (!o.match.empty() && !o.from_array) return usage("--match goes with --from-array", {});
+  if (!o.match.empty() && !o.from_array) return usage_error("--match goes with --from-array", {});
   if ((!o.volume.empty() || !o.servers.empty()) && o.from_pv.empty())
-    return usage("--volume and --server go with --from-pv", {});
+    return usage_error("--volume and --server go with --from-pv", {});
   if (!o.servers.empty() && o.backend.empty())
-    return usage("--server says another name of a backend's server: name it with --backend", {});
-  if (o.backend.empty() && o.from_pv.empty()) return usage("--backend is needed", "`homeport backend list` shows them");
-  if (o.name.empty() && !o.path.empty()) return usage("the dataset needs a name", "homeport dataset import NAME …");
+    return usage_error("--server says another name of a backend's server: name it with --backend", {});
+  if (o.backend.empty() && o.from_pv.empty())
+    return usage_error("--backend is needed", "`homeport backend list` shows them");
+  if (o.name.empty() && !o.path.empty())
+    return usage_error("the dataset needs a name", "homeport dataset import NAME …");
   return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include "cli/commands/registry.h"
 #include "cli/commands/roster_ensure.h"
+#include "cli/usage.h"
 #include "cli/views.h"
 #include "provisioner/base/bytes.h"
 
@@ -52,10 +53,6 @@ struct PurgeOptions {
   std::string confirmed{};
 };
 
-Error usage(std::string message, std::string hint) {
-  return Error{.code = Errc::invalid_argument, .message = std::move(message), .hint = std::move(hint)};
-}
-
 Result<Target> home_target(Cli& cli, const HomeOptions& o, const char* verb = nullptr) {
   HOMEPORT_TRY(const auto user, user_or_key(o.user));
   Target target = Target("/v1/homes").part(user);
@@ -68,16 +65,16 @@ Result<void> check_ensure(const EnsureOptions& o) {
   const char* hint =
       "one person: homeport home ensure USER [--uid N --gid N]; many: homeport home ensure --from roster.csv";
   if (o.from.empty()) {
-    if (o.user.empty()) return usage("neither a user nor a roster is given", hint);
+    if (o.user.empty()) return usage_error("neither a user nor a roster is given", hint);
     if (o.uid.has_value() != o.gid.has_value())
-      return usage("--uid and --gid go together: give both, or neither", hint);
-    if (!o.failures.empty()) return usage("--failures goes with --from", hint);
+      return usage_error("--uid and --gid go together: give both, or neither", hint);
+    if (!o.failures.empty()) return usage_error("--failures goes with --from", hint);
     return {};
   }
   const bool single =
       !o.user.empty() || o.uid || o.gid || !o.klass.empty() || !o.quota.empty() || !o.server.empty() || o.allow_similar;
   if (single)
-    return usage(
+    return usage_error(
         "--from takes users, ids, classes and quotas from the file; give only --failures, --wait and --dry-run with it",
         hint);
   return {};
@@ -182,10 +179,10 @@ Result<ExitCode> rights(Cli& cli, const RightsOptions& o) {
   for (const auto& [name, word] : {std::pair{"snapshot", o.snapshot}, {"resize", o.resize}, {"destroy", o.destroy}}) {
     if (word.empty()) continue;
     if (word != "yes" && word != "no")
-      return usage("--" + std::string(name) + " takes yes or no", "for example --resize yes");
+      return usage_error("--" + std::string(name) + " takes yes or no", "for example --resize yes");
     body[name] = word == "yes";
   }
-  if (body.empty()) return usage("no right is named", "homeport home rights USER --resize yes --destroy no");
+  if (body.empty()) return usage_error("no right is named", "homeport home rights USER --resize yes --destroy no");
   HOMEPORT_TRY(auto target, home_target(cli, o.home, "rights"));
   HOMEPORT_TRY(Api * api, cli.api());
   HOMEPORT_TRY(
@@ -201,8 +198,8 @@ Result<ExitCode> undelete(Cli& cli, const HomeOptions& o) {
 // Shows what is about to go and has its name typed. Errors: cancelled when another name is typed.
 Result<std::string> ask_to_confirm(Cli& cli, const PurgeOptions& o) {
   if (!cli.host().in_terminal) {
-    return usage("purge destroys data for good and there is no terminal to ask at",
-                 "repeat the name: --yes-purge " + o.home.user);
+    return usage_error("purge destroys data for good and there is no terminal to ask at",
+                       "repeat the name: --yes-purge " + o.home.user);
   }
   HOMEPORT_TRY(const auto target, home_target(cli, o.home));
   HOMEPORT_TRY(Api * api, cli.api());

@@ -12,6 +12,7 @@
 #include "cli/copy_plan.h"
 #include "cli/copy_source.h"
 #include "cli/tree_doors.h"
+#include "cli/usage.h"
 #include "provisioner/base/bytes.h"
 
 namespace homeport::cli {
@@ -28,10 +29,6 @@ constexpr int kMostClaims = 2;
 constexpr int kMostPasses = 5;  // a home that still changes then has to wait until nobody works in it
 constexpr milliseconds kServerWait{20'000};
 constexpr milliseconds kPause{250};
-
-Error usage(std::string message, std::string hint) {
-  return Error{.code = Errc::invalid_argument, .message = std::move(message), .hint = std::move(hint)};
-}
 
 std::optional<std::uint16_t> port_of(const Json& facts, const char* name) {
   const auto text = facts.value(name, "");
@@ -174,8 +171,9 @@ class CopyRun {
       name_ = server_source(from.substr(0, colon), address);
       path = from.substr(colon + 1);
     } else {
-      return usage("'" + safe_text(from) + "' names no source",
-                   "--from /home is a directory of this machine, --from BACKEND:/export/home one of another backend");
+      return usage_error(
+          "'" + safe_text(from) + "' names no source",
+          "--from /home is a directory of this machine, --from BACKEND:/export/home one of another backend");
     }
     if (!job_.options.source_name.empty()) {
       HOMEPORT_TRY(name_, named_source(job_.options.source_name));
@@ -385,7 +383,7 @@ void add_copy_options(CLI::App* app, CopyOptions& options) {
 
 Result<ExitCode> copy_homes(Cli& cli, const CopyJob& job) {
   if (job.options.from.empty())
-    return usage("--copy needs --from", "for example --from /home, or --from nas2:/export/home");
+    return usage_error("--copy needs --from", "for example --from /home, or --from nas2:/export/home");
   HOMEPORT_TRY(const auto limit, wait_limit(job.mutation));
   HOMEPORT_CHECK(cli.settings());  // before threads ask for them
   const InterruptWatch interrupt;

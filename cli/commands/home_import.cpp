@@ -7,6 +7,7 @@
 #include "cli/commands/kubernetes_import.h"
 #include "cli/commands/registry.h"
 #include "cli/commands/roster_ensure.h"
+#include "cli/usage.h"
 #include "cli/views.h"
 #include "provisioner/base/bytes.h"
 #include "provisioner/base/names.h"
@@ -34,10 +35,6 @@ struct ImportOptions {
   Mutation mutation{};
 };
 
-Error usage(std::string message, std::string hint) {
-  return Error{.code = Errc::invalid_argument, .message = std::move(message), .hint = std::move(hint)};
-}
-
 std::string source_name(const std::string& file) {
   return file == "-" ? "standard input" : safe_text(file);
 }
@@ -55,7 +52,8 @@ Result<std::vector<std::string>> read_names(Cli& cli, const std::string& file) {
     if (name.ends_with('\r')) name.pop_back();
     if (name.empty() || name.starts_with('#')) continue;
     const auto parsed = UserName::parse(name);
-    if (!parsed) return usage(source_name(file) + ", line " + std::to_string(line) + ": " + parsed.error().message, {});
+    if (!parsed)
+      return usage_error(source_name(file) + ", line " + std::to_string(line) + ": " + parsed.error().message, {});
     names.push_back(std::move(name));
   }
   return names;
@@ -65,27 +63,29 @@ Result<std::vector<std::string>> read_names(Cli& cli, const std::string& file) {
 Result<void> check_options(const ImportOptions& o) {
   const int ways = (o.map.empty() ? 0 : 1) + (o.match.empty() ? 0 : 1) + (o.kubernetes.dump.empty() ? 0 : 1);
   if (ways != 1) {
-    return usage("one of --match, --map and --from-kubernetes is needed",
-                 "--match '{user}' finds homes by their names, --map users.csv says whose each one is, "
-                 "--from-kubernetes dump.yaml reads it from volumes and claims");
+    return usage_error("one of --match, --map and --from-kubernetes is needed",
+                       "--match '{user}' finds homes by their names, --map users.csv says whose each one is, "
+                       "--from-kubernetes dump.yaml reads it from volumes and claims");
   }
   if (o.from_array && !o.base.empty())
-    return usage("--base has no meaning with --from-array", "file systems of an array lie in no directory");
+    return usage_error("--base has no meaning with --from-array", "file systems of an array lie in no directory");
   if (o.base.empty() && !o.match.empty() && !o.from_array)
-    return usage("--base is needed with --match", "for example --base /export/home");
+    return usage_error("--base is needed with --match", "for example --base /export/home");
   if (o.kubernetes.dump.empty() && o.kubernetes.any())
-    return usage("--namespace, --server, --slug-scheme and --only-retained go with --from-kubernetes", {});
+    return usage_error("--namespace, --server, --slug-scheme and --only-retained go with --from-kubernetes", {});
   if (!o.kubernetes.dump.empty() && !o.base.empty())
-    return usage("--base has no meaning with --from-kubernetes", "volumes say where they are, from the server's root");
+    return usage_error("--base has no meaning with --from-kubernetes",
+                       "volumes say where they are, from the server's root");
   return {};
 }
 
 Result<ExitCode> import_by_copy(Cli& cli, const ImportOptions& o) {
   if (!o.base.empty() || o.kubernetes.any() || !o.failures.empty() || o.from_array || o.no_measure)
-    return usage("--base, --from-kubernetes, --from-array, --failures and --no-measure have no meaning with --copy",
-                 "--from says where the homes are, --match how they are named there, or --map whose each one is");
+    return usage_error(
+        "--base, --from-kubernetes, --from-array, --failures and --no-measure have no meaning with --copy",
+        "--from says where the homes are, --match how they are named there, or --map whose each one is");
   if (!o.map.empty() && (!o.match.empty() || !o.names.empty()))
-    return usage("--match and --names have no meaning with --map", "the map says whose each home is");
+    return usage_error("--match and --names have no meaning with --map", "the map says whose each home is");
   CopyJob job{.backend = o.backend, .match = o.match, .klass = o.klass, .hub = o.hub};
   if (!o.names.empty()) {
     HOMEPORT_TRY(job.names, read_names(cli, o.names));
@@ -127,9 +127,9 @@ Result<Json> plan_body(Cli& cli, const ImportOptions& o) {
   body["map"] = Json::array();
   for (const auto& line : lines) {
     if (!line.path.starts_with('/') && o.base.empty() && !o.from_array) {
-      return usage(source_name(o.map) + ", line " + std::to_string(line.line) + ": the path '" +
-                       printable(line.path, 60) + "' is relative",
-                   "give --base, or write absolute paths");
+      return usage_error(source_name(o.map) + ", line " + std::to_string(line.line) + ": the path '" +
+                             printable(line.path, 60) + "' is relative",
+                         "give --base, or write absolute paths");
     }
     Json item{{"user", line.user}, {"path", line.path}};
     if (line.uid != 0) item["uid"] = line.uid;
@@ -206,7 +206,8 @@ Result<ExitCode> import_from_kubernetes(Cli& cli, const ImportOptions& o) {
 
 Result<ExitCode> import(Cli& cli, const ImportOptions& o) {
   if (o.copy.copy) return import_by_copy(cli, o);
-  if (o.copy.any()) return usage("--from, --source-name, --nfs-server, --nfs-port and --mount-port go with --copy", {});
+  if (o.copy.any())
+    return usage_error("--from, --source-name, --nfs-server, --nfs-port and --mount-port go with --copy", {});
   HOMEPORT_CHECK(check_options(o));
   if (!o.kubernetes.dump.empty()) return import_from_kubernetes(cli, o);
   HOMEPORT_TRY(const auto body, plan_body(cli, o));

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/usage.h"
 #include "cli/views.h"
 #include "cli/views_files.h"
 #include "provisioner/trees/tree_path.h"
@@ -31,10 +32,6 @@ struct RestoreOptions {
   Mutation mutation{};
 };
 
-Error usage(std::string message, std::string hint) {
-  return Error{.code = Errc::invalid_argument, .message = std::move(message), .hint = std::move(hint)};
-}
-
 // space_key(), or with "home" the key of the caller's own.
 Result<std::string> space_or_own(Cli& cli, const std::string& text, const char* otherwise) {
   if (text != "home" && !text.empty()) return space_key(cli, text);
@@ -52,9 +49,10 @@ Result<std::string> space_or_own(Cli& cli, const std::string& text, const char* 
 Result<std::string> snapshot_or_own(Cli& cli, const std::string& text) {
   const auto at = text.rfind('@');
   if (at == std::string::npos || at + 1 == text.size()) {
-    return usage("'" + safe_text(text) + "' names no snapshot",
-                 "write SPACE@SNAPSHOT, for example home@before-update or home/alice@before-update; homeport snapshot "
-                 "list shows what there is");
+    return usage_error(
+        "'" + safe_text(text) + "' names no snapshot",
+        "write SPACE@SNAPSHOT, for example home@before-update or home/alice@before-update; homeport snapshot "
+        "list shows what there is");
   }
   const auto space = text.substr(0, at);
   if (space != "home" && !space.empty()) return text;
@@ -90,23 +88,24 @@ Result<ExitCode> versions(Cli& cli, const VersionsOptions& o) {
 // What belongs to one way of restoring and is given with another is refused, not ignored.
 Result<void> check(const RestoreOptions& o) {
   if (o.whole && !o.path.empty())
-    return usage("--whole restores everything, and a path is given too", "leave one of the two out");
+    return usage_error("--whole restores everything, and a path is given too", "leave one of the two out");
   if (!o.whole && o.path.empty())
-    return usage("no path is given", "name a file or a folder, or restore the whole space with --whole");
+    return usage_error("no path is given", "name a file or a folder, or restore the whole space with --whole");
   if (!o.to.empty() && (o.in_place || o.whole))
-    return usage("--to names another folder; --in-place and --whole put things back where they were",
-                 "leave one of them out");
+    return usage_error("--to names another folder; --in-place and --whole put things back where they were",
+                       "leave one of them out");
   if (!o.as_new.empty()) {
     if (o.whole && !o.in_place && !o.force) return {};
-    return usage("--as-new makes a new dataset of the whole, and overwrites nothing",
-                 "give --whole with it, and no more");
+    return usage_error("--as-new makes a new dataset of the whole, and overwrites nothing",
+                       "give --whole with it, and no more");
   }
   if (o.whole && !o.in_place) {
-    return usage("--whole makes the space what it was: what was written since is removed, so say --in-place too",
-                 "a snapshot is taken first where the storage can; --as-new NAME makes a new dataset of it instead");
+    return usage_error(
+        "--whole makes the space what it was: what was written since is removed, so say --in-place too",
+        "a snapshot is taken first where the storage can; --as-new NAME makes a new dataset of it instead");
   }
-  if (o.force && !o.whole) return usage("--force goes with --whole", "leave it out");
-  if (o.no_safety && !o.in_place) return usage("--no-safety-snapshot goes with --in-place", "leave it out");
+  if (o.force && !o.whole) return usage_error("--force goes with --whole", "leave it out");
+  if (o.no_safety && !o.in_place) return usage_error("--no-safety-snapshot goes with --in-place", "leave it out");
   return {};
 }
 

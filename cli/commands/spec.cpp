@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands/registry.h"
+#include "cli/usage.h"
 #include "cli/views.h"
 #include "provisioner/base/names.h"
 #include "provisioner/render/renderer.h"
@@ -37,10 +38,6 @@ struct RenderOptions {
   FormatOptions render{};
 };
 
-Error usage(std::string message, std::string hint) {
-  return Error{.code = Errc::invalid_argument, .message = std::move(message), .hint = std::move(hint)};
-}
-
 Result<std::vector<std::string>> groups_of(const std::string& list) {
   std::vector<std::string> out;
   for (std::size_t at = 0; at <= list.size();) {
@@ -55,7 +52,8 @@ Result<std::vector<std::string>> groups_of(const std::string& list) {
 Result<std::string> request_body(const GetOptions& o) {
   HOMEPORT_TRY(const auto user, UserName::parse(o.user));
   HOMEPORT_TRY(const auto hub, slug(o.hub));
-  if (o.uid.has_value() != o.gid.has_value()) return usage("--uid and --gid belong together", "give both, or neither");
+  if (o.uid.has_value() != o.gid.has_value())
+    return usage_error("--uid and --gid belong together", "give both, or neither");
   Json body{{"hub", hub}, {"user", user.str()}};
   if (!o.groups.empty()) {
     HOMEPORT_TRY(body["groups"], groups_of(o.groups));
@@ -70,7 +68,7 @@ Result<std::string> request_body(const GetOptions& o) {
 // Whoever names nobody asks for themselves: hub and name are the token's, the server is the one this runs in.
 Result<GetOptions> completed(Cli& cli, GetOptions o) {
   if (!o.user.empty()) {
-    if (o.hub.empty()) return usage("no --hub is given", "the hub as which to ask: --hub main");
+    if (o.hub.empty()) return usage_error("no --hub is given", "the hub as which to ask: --hub main");
     return o;
   }
   HOMEPORT_TRY(const auto me, who_am_i(cli, "homeport spec get USER --hub HUB"));
@@ -118,10 +116,10 @@ void show_spec(Cli& cli, const Json& spec) {
 
 Result<void> check_format(Cli& cli, const FormatOptions& o, bool needed) {
   if (o.format.empty() && (needed || !(o.mode + o.kube_namespace + o.service + o.host_root).empty())) {
-    return usage("no --format is given", "homeport spec formats lists them");
+    return usage_error("no --format is given", "homeport spec formats lists them");
   }
   if (!o.format.empty() && cli.format() != Format::automatic) {
-    return usage("-o does not go with --format: the format decides what is printed", "leave out one of them");
+    return usage_error("-o does not go with --format: the format decides what is printed", "leave out one of them");
   }
   return {};
 }
