@@ -65,7 +65,7 @@ cmake --build --preset asan -- -j"$jobs"
 
 if [ "$full" = yes ]; then
   stage "clang-tidy"
-  scripts/clang-tidy.sh build/asan
+  scripts/clang-tidy.py build/asan
 fi
 
 # Last, so that its summary is the last thing to read.
