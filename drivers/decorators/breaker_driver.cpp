@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "drivers/core/call_slots.h"
 #include "provisioner/base/log.h"
 
 namespace homeport::drivers {

@@ -109,7 +109,6 @@ class InterposingDriver : public ForwardingDriver {
 // Refusals that a decorator made without asking the backend. Another layer must not take them for the backend's word:
 // the retry does not wait for a breaker, and a queue of ours does not open one.
 inline constexpr std::string_view kBreakerSystem = "breaker";
-inline constexpr std::string_view kLimitSystem = "limit";
 [[nodiscard]] inline bool refused_by(const Error& error, std::string_view system) {
   return error.upstream && error.upstream->system == system;
 }

@@ -1,12 +1,12 @@
-// At most so many calls at once against one backend. Who waits longer than the deadline, or is stopped, gives up.
+// At most so many calls at once against one backend.
 //
 // mount_source is let through: it answers from configuration and must not queue behind a slow backend.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
+#include <algorithm>
 #include <optional>
 
+#include "drivers/core/call_slots.h"
 #include "drivers/decorators/forwarding_driver.h"
 
 namespace homeport::drivers {
@@ -15,33 +15,21 @@ class LimitingDriver final : public InterposingDriver<LimitingDriver> {
  public:
   // No limit given: the driver's own max_parallel_calls, as it stands at each call. The clock must outlive the driver.
   LimitingDriver(std::unique_ptr<StorageDriver> below, const Clock& clock, std::optional<std::uint32_t> limit)
-      : InterposingDriver(std::move(below)), clock_(clock), limit_(limit) {}
+      : InterposingDriver(std::move(below)), limit_(limit), slots_(clock) {}
 
   template <class Fn>
   std::invoke_result_t<Fn&> around(const OpContext& op, DriverMethod method, Fn fn) {
     if (method == DriverMethod::mount_source) return fn();
-    if (auto entered = enter(op); !entered) return std::move(entered).error();
-    const Slot slot{*this};
+    auto held = slots_.take(op, std::max(limit_.value_or(info()->max_parallel_calls), 1U), "the backend");
+    if (!held) return std::move(held).error();
     return fn();
   }
-  [[nodiscard]] std::uint32_t running() const;
-  [[nodiscard]] std::uint32_t waiting() const;
+  [[nodiscard]] std::uint32_t running() const { return slots_.held(); }
+  [[nodiscard]] std::uint32_t waiting() const { return slots_.waiting(); }
 
  private:
-  struct Slot {
-    LimitingDriver& owner;
-    ~Slot() { owner.leave(); }
-  };
-  Result<void> enter(const OpContext& op);
-  void leave();
-  [[nodiscard]] std::uint32_t limit() const;
-
-  const Clock& clock_;
   const std::optional<std::uint32_t> limit_;
-  mutable std::mutex mutex_;
-  std::condition_variable_any free_;
-  std::uint32_t running_ = 0;
-  std::uint32_t waiting_ = 0;
+  CallSlots slots_;
 };
 
 }  // namespace homeport::drivers

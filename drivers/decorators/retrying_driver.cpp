@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "drivers/core/call_slots.h"
+
 namespace homeport::drivers {
 
 std::chrono::milliseconds delay_before(int attempt, const RetryPolicy& policy,

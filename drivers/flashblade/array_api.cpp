@@ -141,6 +141,7 @@ Result<Listing<FileSystem>> ArrayApi::file_systems(const OpContext& op, const st
                                                    std::optional<bool> destroyed,
                                                    const std::optional<std::string>& from, std::uint32_t limit) {
   ApiCall call{.method = "GET", .endpoint = "file-systems", .query = {{"limit", std::to_string(limit)}}};
+  call.members = &file_system_members();
   if (!prefix.empty()) call.query.emplace_back("filter", "name=" + quoted(prefix + "*"));
   if (destroyed) call.query.emplace_back("destroyed", text_of(*destroyed));
   if (from) call.query.emplace_back("continuation_token", *from);

@@ -76,7 +76,8 @@ ArraySession::ArraySession(ManagementConfig config, Clock& clock)
                                  .max_body = kMaxAnswer,
                                  .max_idle = config_.connections},
                                 clock)),
-      pace_(clock) {}
+      pace_(clock),
+      slots_(clock) {}
 
 ArraySession::~ArraySession() {
   if (!login_) return;
@@ -92,10 +93,13 @@ OpContext ArraySession::bounded(const OpContext& op) const {
   return out;
 }
 
-// One request at the array's pace; a 429 was not acted upon, so it is sent again as long as there is time.
+// One request at the array's pace, one of so many at once; a 429 was not acted upon, so it is sent again as long as
+// there is time.
 Result<http::Reply> ArraySession::exchange(const OpContext& op, const http::Request& request) {
   for (;;) {
     HOMEPORT_CHECK(pace_.wait(op));
+    auto slot = slots_.take(op, config_.connections, "the array");
+    if (!slot) return std::move(slot).error();
     auto reply = client_->send(bounded(op), request);
     if (!reply) {
       auto error = std::move(reply).error();
@@ -266,7 +270,8 @@ Result<json> ArraySession::call(const OpContext& op, const ApiCall& call) {
     if (call.method == "DELETE") return json();
     return garbled(reply, call.words(), "it is empty", call.changing());
   }
-  auto body = json::parse(reply.body, nullptr, false);
+  auto body =
+      call.members == nullptr ? json::parse(reply.body, nullptr, false) : picked_listing(reply.body, *call.members);
   if (!body.is_object()) return garbled(reply, call.words(), "it is no JSON object", call.changing());
   return body;
 }

@@ -15,7 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include "drivers/core/call_slots.h"
 #include "drivers/flashblade/pace.h"
+#include "drivers/flashblade/picked_json.h"
 #include "drivers/flashblade/rest_version.h"
 #include "drivers/http/client.h"
 #include "provisioner/config/secrets.h"
@@ -27,7 +29,7 @@ struct ManagementConfig {
   std::string ca_file{};                      // PEM; empty: the machine's own trust
   config::SecretRef api_token;                // read for each login
   std::chrono::milliseconds timeout{30'000};  // longest wait for one answer
-  std::size_t connections = 8;                // kept open
+  std::uint32_t connections = 8;              // calls at once; as many connections are kept open
 };
 
 struct ApiCall {
@@ -35,6 +37,7 @@ struct ApiCall {
   std::string endpoint;                                      // "file-systems": after /api/2.N/
   std::vector<std::pair<std::string, std::string>> query{};  // values as they are; encoded when sent
   std::optional<nlohmann::json> body{};
+  const MemberNames* members = nullptr;  // of the answer's items, where only these are looked at
   [[nodiscard]] bool changing() const { return method != "GET"; }
   [[nodiscard]] std::string words() const;  // "PATCH file-systems"
   // "PATCH /file-systems?names=x {…}": what an admin reads in a preview.
@@ -89,6 +92,7 @@ class ArraySession {
   Clock& clock_;
   const std::unique_ptr<http::Client> client_;
   Pace pace_;
+  CallSlots slots_;
 
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;

@@ -13,6 +13,7 @@ constexpr std::chrono::milliseconds kFirstLook{50};
 constexpr std::chrono::milliseconds kPoolPause{5000};
 constexpr std::uint32_t kLongestName = 63;
 constexpr std::chrono::minutes kPolicyHolds{1};
+constexpr std::uint32_t kCallsPerConnection = 3;
 
 Capabilities file_system_capabilities(const std::optional<ArrayFacts>& array, const FlashbladeConfig& config,
                                       const std::optional<RestVersion>& version) {
@@ -75,7 +76,8 @@ DriverInfo Backend::describe(const Learned& learned, std::uint64_t generation) c
   DriverInfo info{.kind = "flashblade", .address = config_.management.url.to_string()};
   info.generation = generation;
   info.known = learned.array.has_value();
-  info.max_parallel_calls = static_cast<std::uint32_t>(config_.management.connections);
+  // The array itself is asked by so many at once (ArraySession): while they wait, others are on the data network.
+  info.max_parallel_calls = kCallsPerConnection * config_.management.connections;
   for (const auto& pool : config_.pools) {
     info.layouts[pool.layout] = pool.layout == Layout::filesystem
                                     ? file_system_capabilities(learned.array, config_, learned.version)

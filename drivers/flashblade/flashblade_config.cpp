@@ -85,7 +85,7 @@ ManagementConfig read_management(DocReader& section) {
     in.missing("api_token");
   }
   out.timeout = read_timeout(in, out.timeout);
-  out.connections = in.number("connections", out.connections, 1, 64);
+  out.connections = static_cast<std::uint32_t>(in.number("connections", out.connections, 1, 64));
   in.finish();
   return out;
 }

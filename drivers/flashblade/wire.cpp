@@ -12,7 +12,7 @@ using nlohmann::json;
 // Reads members of one answered object and remembers the first that is not what it must be.
 class Item {
  public:
-  Item(const json& value, std::string what) : value_(&value), what_(std::move(what)) {
+  Item(const json& value, const char* what) : value_(&value), what_(what) {
     if (!value.is_object()) wrong("it is no object");
   }
 
@@ -63,10 +63,9 @@ class Item {
   Item object(const char* key) {
     static const json kNone = json::object();
     const json* at = member(key);
-    Item out(at == nullptr ? kNone : *at, what_ + "." + key);
-    out.parent_ = this;
-    if (at != nullptr && !at->is_object()) wrong(std::string(key) + " is no object");
-    return out;
+    if (at == nullptr || at->is_object()) return Item(at == nullptr ? kNone : *at, key, this);
+    wrong(std::string(key) + " is no object");
+    return Item(kNone, key, this);
   }
   [[nodiscard]] const json* member(const char* key) const {
     if (!value_->is_object()) return nullptr;
@@ -76,19 +75,22 @@ class Item {
   [[nodiscard]] const json& value() const { return *value_; }
 
   void wrong(const std::string& why) {
-    if (parent_ != nullptr) return parent_->wrong(what_ + ": " + why);
+    if (parent_ != nullptr) return parent_->wrong(std::string(what_) + "." + why);
     if (problem_.empty()) problem_ = why;
   }
   [[nodiscard]] Result<void> done() const {
     if (problem_.empty()) return {};
-    return Error{.code = Errc::internal,
-                 .message = "the array's answer holds a " + what_ + " that cannot be read: " + printable(problem_),
-                 .hint = "report this with the array's Purity//FB version"};
+    return Error{
+        .code = Errc::internal,
+        .message = std::string("the array's answer holds a ") + what_ + " that cannot be read: " + printable(problem_),
+        .hint = "report this with the array's Purity//FB version"};
   }
 
  private:
+  Item(const json& value, const char* what, Item* parent) : value_(&value), what_(what), parent_(parent) {}
+
   const json* value_;
-  std::string what_;
+  const char* what_;
   Item* parent_ = nullptr;
   std::string problem_{};
 };
@@ -103,6 +105,32 @@ std::optional<std::chrono::milliseconds> span_of(std::optional<std::uint64_t> mi
 }
 
 }  // namespace
+
+const MemberNames& file_system_members() {
+  static const MemberNames kNames{"id",
+                                  "name",
+                                  "created",
+                                  "provisioned",
+                                  "hard_limit_enabled",
+                                  "destroyed",
+                                  "time_remaining",
+                                  "nfs",
+                                  "v3_enabled",
+                                  "v4_1_enabled",
+                                  "rules",
+                                  "export_policy",
+                                  "smb",
+                                  "http",
+                                  "enabled",
+                                  "writable",
+                                  "promotion_status",
+                                  "source",
+                                  "eradication_config",
+                                  "manual_eradication",
+                                  "space",
+                                  "virtual"};
+  return kNames;
+}
 
 Result<FileSystem> file_system_from(const json& item) {
   Item in(item, "file system");

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "drivers/flashblade/picked_json.h"
 #include "provisioner/base/clock.h"
 
 namespace homeport::drivers::flashblade {
@@ -37,6 +38,8 @@ struct FileSystem {
   [[nodiscard]] bool operator==(const FileSystem&) const = default;
 };
 [[nodiscard]] Result<FileSystem> file_system_from(const nlohmann::json& item);
+// What file_system_from() looks at.
+[[nodiscard]] const MemberNames& file_system_members();
 
 struct FileSystemSnapshot {
   std::string id;

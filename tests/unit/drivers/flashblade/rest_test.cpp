@@ -136,6 +136,46 @@ TEST(FileSystemItem, MissingMembersAreEmptyAndWrongOnesAreErrors) {
   }
 }
 
+// A member that file_system_from() learns to read and file_system_members() does not name would be lost in listings.
+TEST(FileSystemItem, SaysTheSameWhenOnlyItsMembersArePicked) {
+  auto full = recorded_file_system();
+  full["provisioned"] = 1ULL << 40U;
+  full["hard_limit_enabled"] = true;
+  full["destroyed"] = true;
+  full["time_remaining"] = 5000U;
+  full["writable"] = false;
+  full["promotion_status"] = "promoting";
+  full["nfs"]["v4_1_enabled"] = true;
+  full["nfs"]["export_policy"]["name"] = "p1";
+  full["smb"]["enabled"] = true;
+  full["http"]["enabled"] = true;
+  full["source"]["name"] = "origin.daily";
+  full["eradication_config"] = {{"manual_eradication", "disabled"}, {"eradication_delay", 1}};
+  const json body{
+      {"continuation_token", "more"}, {"total_item_count", 7}, {"total", {{"name", "none"}}}, {"items", {full}}};
+  const auto picked = picked_listing(body.dump(), file_system_members());
+  EXPECT_EQ(picked.at("continuation_token"), "more");
+  EXPECT_EQ(picked.at("total_item_count"), 7);
+  EXPECT_FALSE(picked.contains("total"));
+  EXPECT_FALSE(picked.at("items").at(0).contains("default_user_quota"));
+  const auto one = file_system_from(picked.at("items").at(0));
+  ASSERT_OK(one);
+  EXPECT_EQ(*one, file_system_from(full).value());
+  EXPECT_EQ(one->source, "origin.daily");
+}
+
+TEST(PickedListing, WhatIsNoJsonIsDiscardedAndWrongTypesStay) {
+  EXPECT_TRUE(picked_listing("<html>", file_system_members()).is_discarded());
+  EXPECT_TRUE(picked_listing(R"({"items":[{"name":"x")", file_system_members()).is_discarded());
+  EXPECT_TRUE(picked_listing(R"({"items":"all"})", file_system_members()).at("items").is_string());
+  const auto odd = picked_listing(R"({"items":[7,{"id":"1","name":["x"],"name":"y"}]})", file_system_members());
+  EXPECT_ERRC(file_system_from(odd.at("items").at(0)), Errc::internal);
+  EXPECT_EQ(file_system_from(odd.at("items").at(1)).value().name, "y");
+  // Beyond 64 bits: read as every other answer is.
+  const auto large = picked_listing(R"({"items":[{"provisioned":99999999999999999999}]})", file_system_members());
+  EXPECT_TRUE(large.at("items").at(0).at("provisioned").is_number_float());
+}
+
 TEST(ExportRules, EverybodyIsNeverLetIn) {
   for (const char* all : {"*", "", "**", "*.*", "0.0.0.0/0", "::/0", "10.0.0.0/0", "10.0.0.0/00", "1.2.3.4/0.0.0.0"}) {
     EXPECT_TRUE(is_everybody(all)) << all;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -23,6 +24,7 @@ using nlohmann::json;
 
 class SessionTest : public ::testing::Test {
  protected:
+  static constexpr int kConnections = 4;
   SessionTest() {
     std::string pattern = (fs::temp_directory_path() / "homeport-fb-XXXXXX").string();
     directory_ = ::mkdtemp(pattern.data());
@@ -48,7 +50,8 @@ class SessionTest : public ::testing::Test {
     session_ = std::make_unique<ArraySession>(ManagementConfig{.url = Url::parse(url).value(),
                                                                .ca_file = ca,
                                                                .api_token = {.file = token_path().string()},
-                                                               .timeout = std::chrono::seconds(5)},
+                                                               .timeout = std::chrono::seconds(5),
+                                                               .connections = kConnections},
                                               *clock_);
     api_ = std::make_unique<ArrayApi>(*session_);
   }
@@ -86,6 +89,39 @@ TEST_F(SessionTest, ManyThreadsLogInOnce) {
   }
   EXPECT_EQ(good, 16);
   EXPECT_EQ(array_->logins(), 1U);
+}
+
+TEST_F(SessionTest, NoMoreCallsAtOnceThanConnections) {
+  std::mutex mutex;
+  std::condition_variable met;
+  int inside = 0;
+  int most = 0;
+  const auto reply = [&](const testing::PeerRequest& request) -> PeerAnswer {
+    if (request.head.starts_with("GET /api/api_version")) return {http_answer(200, R"({"versions":["2.12"]})")};
+    if (request.head.starts_with("POST ")) return {http_answer(200, "{}", "x-auth-token: t\r\n")};
+    std::unique_lock lock(mutex);
+    most = std::max(most, ++inside);
+    met.notify_all();
+    // Stays a moment: one too many would come in the meantime.
+    met.wait_for(lock, std::chrono::milliseconds(100), [&] { return most > kConnections; });
+    --inside;
+    return {http_answer(200, R"({"items":[{"name":"a","id":"1"}]})")};
+  };
+  const testing::Peer peer(reply);
+  open_at("http://127.0.0.1:" + std::to_string(peer.port()));
+  std::atomic<int> good{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4 * kConnections; ++i) {
+      threads.emplace_back([&] {
+        if (api_->array(op())) ++good;
+      });
+    }
+  }
+  EXPECT_EQ(most, kConnections);
+  EXPECT_EQ(good, 4 * kConnections);
+  EXPECT_LE(peer.connections(), std::size_t{kConnections});
+  session_.reset();  // says goodbye while somebody listens
 }
 
 // Case 16: no call is lost, and an array sees one login for each expiry.

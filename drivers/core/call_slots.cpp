@@ -1,4 +1,4 @@
-#include "drivers/decorators/limiting_driver.h"
+#include "drivers/core/call_slots.h"
 
 #include <algorithm>
 
@@ -10,29 +10,25 @@ constexpr std::chrono::milliseconds kSlice{250};
 
 }  // namespace
 
-std::uint32_t LimitingDriver::limit() const {
-  return std::max(limit_.value_or(info()->max_parallel_calls), 1U);
-}
-
-std::uint32_t LimitingDriver::running() const {
+std::uint32_t CallSlots::held() const {
   const std::lock_guard lock(mutex_);
-  return running_;
+  return held_;
 }
-std::uint32_t LimitingDriver::waiting() const {
+std::uint32_t CallSlots::waiting() const {
   const std::lock_guard lock(mutex_);
   return waiting_;
 }
 
-Result<void> LimitingDriver::enter(const OpContext& op) {
-  const std::uint32_t most = limit();
+Result<CallSlots::Held> CallSlots::take(const OpContext& op, std::uint32_t most, std::string_view whose) {
   std::unique_lock lock(mutex_);
   ++waiting_;
   Result<void> entered;
-  while (running_ >= most) {
-    entered = still_wanted(op, clock_, "waiting for one of " + std::to_string(most) + " calls to the backend to end");
+  while (held_ >= most) {
+    entered = still_wanted(
+        op, clock_, "waiting for one of " + std::to_string(most) + " calls to " + std::string(whose) + " to end");
     if (!entered) break;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(op.deadline - clock_.mono());
-    free_.wait_for(lock, op.stop, std::min(left, kSlice), [&] { return running_ < most; });
+    free_.wait_for(lock, op.stop, std::min(left, kSlice), [&] { return held_ < most; });
   }
   --waiting_;
   if (!entered) {
@@ -40,14 +36,14 @@ Result<void> LimitingDriver::enter(const OpContext& op) {
     error.upstream = Upstream{.system = std::string(kLimitSystem)};
     return error;
   }
-  ++running_;
-  return {};
+  ++held_;
+  return Held(*this);
 }
 
-void LimitingDriver::leave() {
+void CallSlots::leave() {
   {
     const std::lock_guard lock(mutex_);
-    --running_;
+    --held_;
   }
   free_.notify_one();
 }
