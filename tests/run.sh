@@ -41,7 +41,8 @@ jobs=$(nproc)
 # One cache for every clone of this machine; in the clone where there is no home to put it.
 [ -n "${CCACHE_DIR:-}" ] || [ -w "${HOME:-/nonexistent}" ] || export CCACHE_DIR=$PWD/.cache/ccache
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=true CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-4G}
-export CTEST_PARALLEL_LEVEL=$jobs
+# Tests wait for timers and servers a third of their time.
+export CTEST_PARALLEL_LEVEL=$((jobs + 1))
 
 if [ "$install" = yes ]; then
   stage "packages"

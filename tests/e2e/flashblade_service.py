@@ -9,7 +9,8 @@ class ArrayServiceTest(flashblade_sim.SimulatorTest):
         os.makedirs(self.path("data"), exist_ok=True)
         return super().start("--data", self.path("data"), "--data-address", "127.0.0.1", *options)
 
-    def config(self, url=None, ca_file=None, plain_http=False, token=None, data="", klass="", more="", eradicate=False):
+    def config(self, url=None, ca_file=None, plain_http=False, token=None, data="", klass="", more="", eradicate=False,
+               timeout="2s"):
         """url, ca_file ("": none), token: of the array's management; data, klass, more: lines added there."""
         secret = self.write("array-token", token or self.sim.ready["api_token"])
         os.chmod(secret, 0o600)
@@ -26,7 +27,7 @@ desired:
       {f'ca_file: {ca_file}' if ca_file else ''}
       {'plain_http: true' if plain_http else ''}
       api_token: {{file: {secret}}}
-      timeout: 2s
+      timeout: {timeout}
     data: {{{data or ports}}}
     exports: {{homeport: [127.0.0.1], clients: [10.20.0.0/16]}}
     pools:

@@ -149,39 +149,3 @@ class SimulatorTest(support.E2ETest):
 
     def make(self, name, client=None, **body):
         return (client or self.client).one("POST", "file-systems", body, names=name)
-
-
-class ArrayTest(SimulatorTest):
-    """A simulated array whose file systems are real directories, and a configuration of homes on it."""
-
-    def start(self, *options):
-        os.makedirs(self.path("data"), exist_ok=True)
-        return super().start("--data", self.path("data"), "--data-address", "127.0.0.1", *options)
-
-    def config(self, eradicate=False, timeout="2s"):
-        token = self.write("array-token", self.sim.ready["api_token"])
-        os.chmod(token, 0o600)
-        return f"""\
-desired:
-  backends:
-  - name: fb1
-    kind: flashblade
-    mode: manage
-    management:
-      url: "https://{self.sim.ready['https']}"
-      ca_file: {os.path.abspath(self.sim.ready['certificate'])}
-      api_token: {{file: {token}}}
-      timeout: {timeout}
-    data: {{nfs_port: {self.sim.ready['nfs_port']}, mount_port: {self.sim.ready['mount_port']}}}
-    exports: {{homeport: [127.0.0.1], clients: [10.20.0.0/16]}}
-    pools:
-    - {{name: homes, layout: filesystem}}
-    - {{name: shared, layout: directory, file_system: hp-pool-1}}
-    eradicate: {str(eradicate).lower()}
-  classes:
-  - {{name: own, backend: fb1, pool: homes, layout: filesystem, default_quota: 1GiB, max_quota: 4GiB}}
-  - {{name: course, backend: fb1, pool: shared, layout: directory, default_quota: 1GiB, create: true}}
-  rules:
-  - {{name: course, match: {{groups: [students]}}, class: course}}
-  - {{name: all, match: {{everyone: true}}, class: own}}
-"""

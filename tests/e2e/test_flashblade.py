@@ -2,7 +2,7 @@
 import os
 import unittest
 
-import flashblade_sim
+import flashblade_service
 import support
 
 # Each meets one call of a new home; "times" so that it passes.
@@ -29,18 +29,7 @@ FAULTS = {
 }
 
 
-class FlashbladeTest(flashblade_sim.ArrayTest):
-    def ensure(self, daemon, user, uid):
-        return daemon.call("PUT", f"/v1/homes/{user}?wait=25", {"uid": uid, "gid": uid})
-
-    def file_systems(self):
-        # A session and a version that no fault has taken away.
-        client = flashblade_sim.Client(self.sim, version="2.2")
-        return {item["name"]: item for item in client.items("GET", "file-systems")}
-
-    def home_of(self, user, daemon):
-        return daemon.call("GET", f"/v1/homes/{user}").body
-
+class FlashbladeTest(flashblade_service.ArrayServiceTest):
     def test_life_of_a_home(self):
         daemon = self.start_daemon(self.config())
         probe = daemon.call("POST", "/v1/backends/fb1/probe").body

@@ -6,18 +6,14 @@ import subprocess
 import unittest
 import uuid
 
-import flashblade_sim
+import flashblade_service
 import support
 
 WORLD = "*(rw,no_root_squash)"
 CLOSED = "127.0.0.1(rw,no_root_squash) 10.20.0.0/16(rw,root_squash)"
 
 
-class ArrayTest(flashblade_sim.SimulatorTest):
-    def start(self, *options):
-        os.makedirs(self.path("data"), exist_ok=True)
-        return super().start("--data", self.path("data"), "--data-address", "127.0.0.1", *options)
-
+class ArrayTest(flashblade_service.ArrayServiceTest):
     def config(self, version="4.1"):
         token = self.write("array-token", self.sim.ready["api_token"])
         os.chmod(token, 0o600)

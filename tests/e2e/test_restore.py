@@ -11,7 +11,7 @@ import threading
 import types
 import unittest
 
-import flashblade_sim
+import flashblade_service
 import hub_support
 import support
 
@@ -47,7 +47,7 @@ class SmallHub(http.server.ThreadingHTTPServer):
         self.server_close()
 
 
-class RestoreBase(flashblade_sim.SimulatorTest):
+class RestoreBase(flashblade_service.ArrayServiceTest):
     def setUp(self):
         if os.geteuid() != 0:
             self.skipTest("the real NFS server needs root")
@@ -61,10 +61,6 @@ class RestoreBase(flashblade_sim.SimulatorTest):
         self.home = answer.body
         self.assertIn(self.daemon.call("PUT", "/v1/homes/bob?wait=25", {"uid": 4002, "gid": 4002}).status, (200, 201))
         self.mounted = self.mount(self.home)
-
-    def start(self, *options):
-        os.makedirs(self.path("data"), exist_ok=True)
-        return super().start("--data", self.path("data"), "--data-address", "127.0.0.1", *options)
 
     def config(self):
         token = self.write("array-token", self.sim.ready["api_token"])

@@ -5,7 +5,7 @@ import os
 import unittest
 import urllib.parse
 
-import flashblade_sim
+import flashblade_service
 import nfs_support
 import support
 
@@ -14,7 +14,7 @@ def snapshot(name):
     return "/v1/snapshots/" + urllib.parse.quote(name, safe="")
 
 
-class SnapshotsTest(flashblade_sim.ArrayTest):
+class SnapshotsTest(flashblade_service.ArrayServiceTest):
     def setUp(self):
         super().setUp()
         self.daemon = self.start_daemon(self.config(eradicate=True, timeout="8s"))
