@@ -48,7 +48,7 @@ void answer_info(const CallPtr& call, const Result<core::SnapshotInfo>& info) {
 }
 
 std::function<void(Result<core::SnapshotInfo>)> with_info(const CallPtr& call) {
-  return [call](Result<core::SnapshotInfo> info) { answer_info(call, info); };
+  return [call](const Result<core::SnapshotInfo>& info) { answer_info(call, info); };
 }
 
 // The snapshot as its record says after `operation`.
