@@ -29,6 +29,8 @@ struct RestoreOptions {
   std::string as_new{};
   bool force = false;
   bool no_safety = false;
+  bool array = false;
+  std::string confirmed{};  // with --array
   Mutation mutation{};
 };
 
@@ -86,7 +88,21 @@ Result<ExitCode> versions(Cli& cli, const VersionsOptions& o) {
 }
 
 // What belongs to one way of restoring and is given with another is refused, not ignored.
+Result<void> check_array(const RestoreOptions& o) {
+  if (!o.path.empty() || o.in_place || !o.to.empty() || !o.as_new.empty() || o.no_safety) {
+    return usage_error("--array lets the storage system overwrite the whole space, and takes no path and no other way",
+                       "leave --array out to bring back files, from any snapshot and with a snapshot taken before");
+  }
+  return {};
+}
+
 Result<void> check(const RestoreOptions& o) {
+  if (o.array) return check_array(o);
+  if (!o.confirmed.empty()) return usage_error("--yes-overwrite goes with --array", "leave it out");
+  if (o.mutation.dry_run) {
+    return usage_error("--dry-run goes with --array",
+                       "`homeport snapshot versions SPACE PATH` shows what would come back");
+  }
   if (o.whole && !o.path.empty())
     return usage_error("--whole restores everything, and a path is given too", "leave one of the two out");
   if (!o.whole && o.path.empty())
@@ -104,7 +120,7 @@ Result<void> check(const RestoreOptions& o) {
         "--whole makes the space what it was: what was written since is removed, so say --in-place too",
         "a snapshot is taken first where the storage can; --as-new NAME makes a new dataset of it instead");
   }
-  if (o.force && !o.whole) return usage_error("--force goes with --whole", "leave it out");
+  if (o.force && !o.whole) return usage_error("--force goes with --whole or --array", "leave it out");
   if (o.no_safety && !o.in_place) return usage_error("--no-safety-snapshot goes with --in-place", "leave it out");
   return {};
 }
@@ -123,6 +139,8 @@ Result<ExitCode> restore(Cli& cli, const RestoreOptions& o) {
   HOMEPORT_TRY(const auto path, path_word(o.path));
   HOMEPORT_TRY(const auto to, path_word(o.to));
   HOMEPORT_TRY(const auto wanted, snapshot_or_own(cli, o.snapshot));
+  if (o.array)
+    return overwrite_by_storage(cli, wanted, {.confirmed = o.confirmed, .force = o.force, .mutation = o.mutation});
   if (!o.as_new.empty()) return clone(cli, wanted, o);
   Json body = Json::object();
   if (!path.empty()) body["path"] = path;
@@ -139,6 +157,19 @@ Result<ExitCode> restore(Cli& cli, const RestoreOptions& o) {
 }
 
 }  // namespace
+
+Result<ExitCode> overwrite_by_storage(Cli& cli, const std::string& snapshot, const OverwriteOptions& o) {
+  if (o.confirmed.empty() && !o.mutation.dry_run) {
+    return Error{.code = Errc::invalid_argument,
+                 .message = "what was written since the snapshot would be gone, and no safety snapshot is possible",
+                 .hint = "look with --dry-run, then repeat the name: --yes-overwrite NAME"};
+  }
+  HOMEPORT_TRY(auto target, in_realm(cli, Target("/v1/snapshots").part(snapshot).literal("overwrite")));
+  if (o.force) target.query("force", "true");
+  Call call{.method = "POST", .target = std::move(target), .body = Json{{"confirm", o.confirmed}}.dump()};
+  HOMEPORT_TRY(const auto outcome, mutate(cli, std::move(call), o.mutation));
+  return show_outcome(cli, outcome, space_view);
+}
 
 void add_snapshot_file_commands(const Noun& noun) {
   const auto browsing = add_verb<BrowseOptions>(
@@ -182,10 +213,15 @@ void add_restore_command(const Noun& root) {
            "folder, --in-place over what is there. With --whole --in-place the whole space becomes what it was. Before "
            "anything is overwritten a snapshot is taken, where the storage can. Given again after it was interrupted, "
            "it "
-           "goes on. In a notebook, `home` is your own.",
+           "goes on. In a notebook, `home` is your own. With --array the storage system itself makes the whole space "
+           "what it was, at once however large it is: from the newest snapshot only, what was written since is gone "
+           "for "
+           "good and no safety snapshot is possible; not for spaces of a pool.",
        .example = "homeport restore home@before-update work/analysis.ipynb\n"
                   "homeport restore home@before-update work --to rescued\n"
-                  "homeport restore home/alice@before-update --whole --in-place",
+                  "homeport restore home/alice@before-update --whole --in-place\n"
+                  "homeport restore home/alice@before-update --array --dry-run\n"
+                  "homeport restore home/alice@before-update --array --yes-overwrite alice",
        .takes_realm = true},
       restore);
   auto& o = verb.options;
@@ -196,9 +232,13 @@ void add_restore_command(const Noun& root) {
   add(verb.app, "--to", o.to, "DIR", "into this folder of the space, under its own name if that is free");
   verb.app->add_flag("--whole", o.whole, "the whole space: also what came since is removed (with --in-place)");
   add(verb.app, "--as-new", o.as_new, "NAME", "with --whole: a new dataset of this name, by the storage's own copy");
-  verb.app->add_flag("--force", o.force, "with --whole: although a session mounts it");
+  verb.app->add_flag("--array", o.array, "the whole space, by the storage system's own overwrite (for operators)");
+  add(verb.app, "--yes-overwrite", o.confirmed, "NAME", "with --array: the name of the owner or the dataset once more");
+  verb.app->add_flag("--force", o.force, "with --whole or --array: although a session mounts it");
   verb.app->add_flag("--no-safety-snapshot", o.no_safety,
                      "with --in-place: overwrite without a snapshot before (for operators)");
+  verb.app->add_flag("--dry-run", o.mutation.dry_run,
+                     "with --array: show what would be done, down to the calls to the backend; change nothing");
   add_wait(verb.app, o.mutation);
 }
 

@@ -31,11 +31,9 @@ struct ReleaseOptions {
   std::string snapshot{};
   std::string hold{};
 };
-struct OverwriteOptions {
+struct SnapshotOverwriteOptions {
   std::string snapshot{};
-  std::string confirmed{};
-  bool force = false;
-  Mutation mutation{};
+  OverwriteOptions overwrite{};
 };
 struct CloneOptions {
   std::string from{};
@@ -150,18 +148,9 @@ Result<ExitCode> remove(Cli& cli, const SnapshotOptions& o) {
   return show_outcome(cli, outcome, snapshot_view);
 }
 
-Result<ExitCode> overwrite(Cli& cli, const OverwriteOptions& o) {
-  if (o.confirmed.empty() && !o.mutation.dry_run) {
-    return Error{.code = Errc::invalid_argument,
-                 .message = "what was written since the snapshot would be gone, and no safety snapshot is possible",
-                 .hint = "look with --dry-run, then repeat the name: --yes-overwrite NAME"};
-  }
-  HOMEPORT_TRY(auto target, snapshot_target(cli, o.snapshot));
-  target.literal("overwrite");
-  if (o.force) target.query("force", "true");
-  Call call{.method = "POST", .target = std::move(target), .body = Json{{"confirm", o.confirmed}}.dump()};
-  HOMEPORT_TRY(const auto outcome, mutate(cli, std::move(call), o.mutation));
-  return show_outcome(cli, outcome, space_view);
+Result<ExitCode> overwrite(Cli& cli, const SnapshotOverwriteOptions& o) {
+  HOMEPORT_CHECK(snapshot_target(cli, o.snapshot));  // says what is wrong with the name
+  return overwrite_by_storage(cli, o.snapshot, o.overwrite);
 }
 
 // --- Datasets that Homeport makes ------------------------------------------------------------------------------------
@@ -241,20 +230,19 @@ void add_holding(const Noun& noun) {
 }
 
 void add_overwrite_command(const Noun& noun) {
-  const auto verb = add_verb<OverwriteOptions>(
+  const auto verb = add_verb<SnapshotOverwriteOptions>(
       noun,
       {.name = "overwrite",
-       .description = "Let the storage system itself make a whole space what it was in its newest snapshot. What was "
-                      "written since is gone for good: no safety snapshot is possible. Not for spaces of a pool.",
-       .example = "homeport snapshot overwrite home/alice@before-update --dry-run\n"
-                  "homeport snapshot overwrite home/alice@before-update --yes-overwrite alice",
+       .description = "The same as `homeport restore SPACE@SNAPSHOT --array`, which says what it means.",
+       .example = "homeport snapshot overwrite home/alice@before-update --yes-overwrite alice",
        .takes_realm = true},
       overwrite);
   add(verb.app, "snapshot", verb.options.snapshot, "SPACE@SNAPSHOT", kSnapshot)->required();
-  add(verb.app, "--yes-overwrite", verb.options.confirmed, "NAME", "the name of the owner or the dataset once more");
-  verb.app->add_flag("--force", verb.options.force, "also while a session mounts it");
-  add_dry_run(verb.app, verb.options.mutation);
-  add_wait(verb.app, verb.options.mutation);
+  auto& o = verb.options.overwrite;
+  add(verb.app, "--yes-overwrite", o.confirmed, "NAME", "the name of the owner or the dataset once more");
+  verb.app->add_flag("--force", o.force, "also while a session mounts it");
+  add_dry_run(verb.app, o.mutation);
+  add_wait(verb.app, o.mutation);
 }
 
 }  // namespace

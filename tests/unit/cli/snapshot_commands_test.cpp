@@ -107,6 +107,29 @@ TEST_F(SnapshotCommands, Overwrite) {
   EXPECT_EQ(sent(), (json{{"confirm", "alice"}}));
 }
 
+TEST_F(SnapshotCommands, RestoreByTheArrayIsTheSameOverwrite) {
+  on("POST " + std::string(kPath) + "/overwrite", kHome);
+  const std::string named = "home/alice@before-update";
+  const auto asked = cli_.run({"restore", named, "--array"});
+  EXPECT_EQ(asked.code, 2);
+  EXPECT_NE(asked.err.find("no safety snapshot is possible"), std::string::npos) << asked.err;
+  for (const auto& [more, said] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"work/a.ipynb", "--array", "--yes-overwrite", "alice"}, "takes no path"},
+           {{"--array", "--in-place", "--yes-overwrite", "alice"}, "no other way"},
+           {{"--array", "--to", "x", "--yes-overwrite", "alice"}, "no other way"},
+           {{"work", "--yes-overwrite", "alice"}, "goes with --array"},
+           {{"work", "--dry-run"}, "--dry-run goes with --array"}}) {
+    std::vector<std::string> words{"restore", named};
+    words.insert(words.end(), more.begin(), more.end());
+    const auto ran = cli_.run(words);
+    EXPECT_EQ(ran.code, 2) << ran.err;
+    EXPECT_NE(ran.err.find(said), std::string::npos) << ran.err;
+  }
+  EXPECT_TRUE(service_.seen().empty());
+  EXPECT_EQ(cli_.run({"restore", named, "--array", "--yes-overwrite", "alice", "--force"}).code, 0);
+  EXPECT_EQ(sent(), (json{{"confirm", "alice"}}));
+}
+
 TEST_F(SnapshotCommands, Clone) {
   on("POST /v1/datasets/course-a/clone", kDataset, 201);
   const auto ran =
