@@ -171,8 +171,18 @@ Or<void> check_role(const World& world, const std::string& user, std::string_vie
   const auto* admin = place == world.documents.end() ? nullptr : place->second.by_name(user);
   const auto role = admin == nullptr ? std::string() : text_of(admin->fields, "role.name");
   if (role == "array_admin") return {};
-  const bool administers = path == "arrays" || path.starts_with("admins") || path.starts_with("subnets") ||
-                           path.starts_with("network-interfaces") || path.starts_with("array-connections");
+  constexpr std::array kOfTheArray = {"admins",
+                                      "alert-watchers",
+                                      "array-connections",
+                                      "arrays",
+                                      "dns",
+                                      "link-aggregation-groups",
+                                      "network-interfaces",
+                                      "smtp-servers",
+                                      "subnets",
+                                      "support",
+                                      "syslog-servers"};
+  const bool administers = std::ranges::any_of(kOfTheArray, [&](const char* of) { return path.starts_with(of); });
   if (role == "storage_admin" && !administers) return {};
   return Refusal{"Operation not permitted.", user, 403};
 }

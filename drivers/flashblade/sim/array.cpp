@@ -10,6 +10,7 @@
 #include "drivers/flashblade/sim/furnish.h"
 #include "drivers/flashblade/sim/policies.h"
 #include "drivers/flashblade/sim/replication.h"
+#include "drivers/flashblade/sim/surroundings.h"
 #include "provisioner/base/log.h"
 
 namespace homeport::fbsim {
@@ -88,12 +89,14 @@ Array::Array(Settings settings, const Clock& clock, IdSource& ids) : world_(std:
   add_alerts(operations_);
   add_performance(operations_);
   add_clients(operations_);
+  add_surroundings(operations_);
   furnish_array(world_);
   furnish_network(world_);
   furnish_admins(world_);
   furnish_exports(world_);
   furnish_replication(world_);
   furnish_clients(world_);
+  furnish_surroundings(world_);
 }
 
 HttpAnswer Array::answer(const HttpRequest& request) {

@@ -42,10 +42,14 @@ Answer get(Call& call) {
                         [&](const Document& connection) { return render(call.world, connection, call.minor); });
 }
 
-std::string remote_name(World& world, const std::string& address) {
+// A key made here ends in the array's name, so that the other side knows it by that, as between real arrays.
+constexpr std::string_view kNamed = ".";
+
+std::string remote_name(World& world, const std::string& address, const std::string& key) {
   std::string name = "array-" + address;
   std::ranges::replace_if(
       name, [](char c) { return c == '.' || c == ':'; }, '-');
+  if (const auto at = key.find(kNamed); at != std::string::npos && at + 1 < key.size()) name = key.substr(at + 1);
   return world.table(kType).by_name(name) == nullptr ? name : std::string();
 }
 
@@ -53,8 +57,9 @@ Answer post(Call& call) {
   World& world = call.world;
   const auto address = text_of(call.body, "management_address");
   if (address.empty()) return Refusal{"Management address is required."};
-  if (text_of(call.body, "connection_key").empty()) return Refusal{"Connection key is required."};
-  const auto name = remote_name(world, address);
+  const auto key = text_of(call.body, "connection_key");
+  if (key.empty()) return Refusal{"Connection key is required."};
+  const auto name = remote_name(world, address, key);
   if (name.empty()) return world.exists(kWhat, address);
   const auto& remote =
       insert_document(world, "remote-arrays", name,
@@ -122,8 +127,10 @@ Answer remove(Call& call) {
 // Of this array, for another one: short-lived, shown once.
 Answer post_key(Call& call) {
   const auto now = call.world.now();
-  return std::optional(items_of(
-      Json::array({Json{{"connection_key", call.world.new_id()}, {"created", now}, {"expires", now + 3'600'000}}})));
+  return std::optional(
+      items_of(Json::array({Json{{"connection_key", call.world.new_id() + std::string(kNamed) + call.world.array.name},
+                                 {"created", now},
+                                 {"expires", now + 3'600'000}}})));
 }
 
 Family targets() {

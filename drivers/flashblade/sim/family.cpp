@@ -39,6 +39,8 @@ Answer post(const Family& family, Call& call) {
 
 Answer patch(const Family& family, Call& call) {
   auto& table = call.world.table(family.type);
+  if (family.only_one && table.size() == 1 && !call.has("names") && !call.has("ids"))
+    call.query["names"] = table.order().begin()->second->name;
   HOMEPORT_TRY(const auto chosen, select_some(call, table, family.what));
   const auto name = family.renames ? text_of(call.body, "name") : std::string();
   if (!name.empty() && (chosen.size() > 1 || (name != chosen.front()->name && table.by_name(name) != nullptr))) {

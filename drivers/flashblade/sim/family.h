@@ -28,6 +28,7 @@ struct Family {
   Fields patch_fields{};
   std::vector<Newer> newer{};
   bool renames = false;     // by PATCH name
+  bool only_one = false;    // PATCH needs no names
   bool has_context = true;  // since 2.17; not every type
   Params params{};          // of POST, PATCH and DELETE, beyond names and ids
   Params get_params{};
