@@ -425,7 +425,7 @@ class VersionTest(flashblade_sim.SimulatorTest):
                     self.assertEqual(status, 200 if minor >= since else 404, answer)
         self.refused(405, "not allowed", "DELETE", "admins", version="2.14", names="x")
         self.refused(405, "not allowed", "PUT", "file-systems", {})
-        self.refused(404, "does not exist", "GET", "object-store-accounts")
+        self.refused(404, "does not exist", "GET", "workloads")
 
     def test_members_are_as_old_as_they_are(self):
         self.make("a")
