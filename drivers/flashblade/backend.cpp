@@ -41,7 +41,24 @@ Capabilities file_system_capabilities(const std::optional<ArrayFacts>& array, co
   return can;
 }
 
-Capabilities directory_capabilities() {
+// What a storage admin does for the snapshots of a pool.
+std::string pool_snapshots(const FlashbladeConfig& config) {
+  std::string names;
+  std::string first;
+  for (const auto& pool : config.pools) {
+    if (pool.layout != Layout::directory) continue;
+    if (first.empty()) first = pool.file_system;
+    names += (names.empty() ? "" : ", ") + pool.file_system;
+  }
+  return "snapshots: those of the pool's file system (" + names +
+         ") hold every space in it, so they are taken and removed on the array: give it a snapshot policy there, "
+         "or take one now (POST file-system-snapshots?source_names=" +
+         first +
+         "); `homeport snapshot list` then shows it for each space, and `homeport restore` brings files back from it. "
+         "Spaces of layout filesystem have snapshots of their own";
+}
+
+Capabilities directory_capabilities(const FlashbladeConfig& config) {
   Capabilities can;
   can.quota = QuotaClass::hard;
   can.quota_by_owner = true;
@@ -50,8 +67,7 @@ Capabilities directory_capabilities() {
   can.notes.emplace_back(
       "quotas: an array counts a user (a group, for group shares) over the whole file system of the pool, so one space "
       "of each person bears a limit there; layout filesystem has one for each space");
-  can.notes.emplace_back(
-      "snapshots: the array's own schedule for the pool's file system goes on by itself; none through this layout");
+  can.notes.push_back(pool_snapshots(config));
   return can;
 }
 
@@ -81,7 +97,7 @@ DriverInfo Backend::describe(const Learned& learned, std::uint64_t generation) c
   for (const auto& pool : config_.pools) {
     info.layouts[pool.layout] = pool.layout == Layout::filesystem
                                     ? file_system_capabilities(learned.array, config_, learned.version)
-                                    : directory_capabilities();
+                                    : directory_capabilities(config_);
   }
   info.facts.emplace("protocol",
                      "REST 2 (management), NFSv3 (owners and markers), NFSv" + config_.client.version + " (clients)");

@@ -224,7 +224,7 @@ Result<void> Snapshots::may_overwrite(const SpaceRecord& space) const {
   const bool power = drivers::find<drivers::ArrayRestore>(backend->driver()) != nullptr;
   if (!power || !can.array_restore || snapshots_are_the_pools(backend->driver(), space)) {
     return Error{.code = Errc::unsupported,
-                 .message = power && can.snapshots
+                 .message = power && layout_of(space) == drivers::Layout::directory && !space.pool.empty()
                                 ? words + " lies in pool " + space.pool +
                                       " with others: the backend's overwrite would take them all back"
                                 : "backend " + space.backend + " has no overwrite of its own",

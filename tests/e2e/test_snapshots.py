@@ -157,12 +157,52 @@ class SnapshotsTest(flashblade_service.ArrayServiceTest):
         self.assertIn("repeat the name", self.homeport("snapshot", "overwrite", "home/alice@newest", code=2))
         self.homeport("snapshot", "overwrite", "home/alice@newest", "--yes-overwrite", "alice")
         self.assertEqual(self.read_file("thesis"), "good")
+        # The same by the word of `restore`.
+        self.write_file("thesis", "bad again")
+        self.assertIn("repeat the name", self.homeport("restore", "home/alice@newest", "--array", code=2))
+        self.assertIn("no safety snapshot is possible", self.homeport("restore", "home/alice@newest", "--array", "--dry-run"))
+        self.assertIn("takes no path", self.homeport("restore", "home/alice@newest", "thesis", "--array", code=2))
+        self.assertEqual(self.read_file("thesis"), "bad again")
+        self.homeport("restore", "home/alice@newest", "--array", "--yes-overwrite", "alice")
+        self.assertEqual(self.read_file("thesis"), "good")
 
     def test_directories_of_a_pool_say_what_they_cannot(self):
         self.ok("POST", "/v1/mountspecs", {"hub": "main", "user": "bob", "groups": ["students"],
                                            "identity": {"uid": 4002, "gid": 4002}})
-        self.refused_with(501, "takes no snapshots of spaces of layout directory", "POST", "/v1/snapshots",
-                          {"space": "home/bob"})
+        refused = self.refused_with(501, "takes no snapshots of spaces of layout directory", "POST", "/v1/snapshots",
+                                    {"space": "home/bob"})
+        for said in ("file system (hp-pool-1)", "POST file-system-snapshots?source_names=hp-pool-1", "snapshot policy"):
+            self.assertIn(said, refused["hint"], "what to do instead")
+
+    def test_snapshots_of_a_pool_taken_on_the_array_serve_each_space_in_it(self):
+        """As the refusal above says: taken there, listed here for every space, and files come back out of them."""
+        for user, uid in (("bob", 4002), ("carol", 4003)):
+            self.ok("POST", "/v1/mountspecs", {"hub": "main", "user": user, "groups": ["students"],
+                                               "identity": {"uid": uid, "gid": uid}})
+        homes = {user: self.ok("GET", f"/v1/homes/{user}") for user in ("bob", "carol")}
+        paths = {user: home["path"].lstrip("/") for user, home in homes.items()}
+        for user, path in paths.items():
+            self.write_file("notes", f"{user}'s first", path)
+        before = self.client.one("POST", "file-system-snapshots", {"suffix": "before-exam"}, source_names="hp-pool-1")
+        for user, path in paths.items():
+            self.write_file("notes", f"{user}'s second", path)
+        self.client.one("POST", "file-system-snapshots", {}, source_names="hp-pool-1")
+        for user, path in paths.items():
+            listed = {item["name"]: item for item in self.ok("GET", f"/v1/snapshots?space=home/{user}")["items"]}
+            self.assertEqual(len(listed), 2, listed)
+            self.assertEqual((listed["before-exam"]["ours"], listed["before-exam"]["of_pool"]), (False, True))
+            self.assertEqual(listed["before-exam"]["backend_id"], before["id"])
+            found = self.ok("GET", snapshot(f"home/{user}@before-exam") + "/files")
+            self.assertIn("notes", [item["name"] for item in found["items"]])
+            self.homeport("restore", f"home/{user}@before-exam", "notes", "--in-place")
+            self.assertEqual(self.read_file("notes", path), f"{user}'s first")
+        late = self.ok("POST", "/v1/mountspecs", {"hub": "main", "user": "dora", "groups": ["students"],
+                                                  "identity": {"uid": 4004, "gid": 4004}})
+        self.assertEqual(late["state"], "ready")
+        self.assertEqual(self.ok("GET", "/v1/snapshots?space=home/dora")["items"], [], "from before it was made")
+        self.refused_with(422, "was not taken by Homeport", "DELETE", snapshot("home/bob@before-exam"))
+        self.refused_with(501, "lies in pool shared with others", "POST", snapshot("home/bob@before-exam") + "/overwrite",
+                          {"confirm": "bob"})
 
     def test_a_lost_answer_makes_no_second_snapshot(self):
         for rule in ({"cut": "after"}, {"status": 500, "when": "after"}, {"hold": "after"}, {"status": 503}):
