@@ -95,7 +95,9 @@ Result<PoolPtr> Backend::open(const OpContext& op, Pool& pool, Make make) {
     at->second = quota;
     DriverInfo info = describe(learned.info->generation + 1);
     info.known = true;
-    for (const auto& [name, mode] : learned.quotas) {
+    for (const auto& entry : learned.quotas) {
+      const std::string& name = entry.first;
+      const QuotaMode mode = entry.second;
       info.facts["quotas of pool " + name] = std::string(quota_mode_name(mode));
       if (mode != QuotaMode::off) continue;
       const auto own = info.layouts.find(Layout::filesystem);

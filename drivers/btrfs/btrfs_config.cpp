@@ -8,7 +8,7 @@
 namespace homeport::drivers::btrfs {
 namespace {
 
-using namespace literals;
+using literals::operator""_MiB;
 
 constexpr Bytes kSmallestPool = 256_MiB;  // below it btrfs has no room for its own metadata
 

@@ -17,7 +17,7 @@
 namespace homeport::drivers::btrfs {
 namespace {
 
-using namespace literals;
+using literals::operator""_MiB;
 
 constexpr const char* kOwnerFile = "owner.json";
 const std::string kLabel = "homeport-";  // and the pool's name: the label of a filesystem that we made
@@ -124,11 +124,11 @@ Result<void> Commits::run(int fd, const std::string& shown) {
 }
 
 Result<Folder> open_folder(int parent, const std::string& parent_path, const std::string& name) {
-  Folder out{.fd = std::make_unique<Descriptor>(
-                 ::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)),
-             .path = parent_path + "/" + name};
-  if (out.fd->get() < 0) return from_errno(errno, "opening " + out.path);
-  return out;
+  std::string path = parent_path + "/" + name;
+  auto fd =
+      std::make_unique<Descriptor>(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (fd->get() < 0) return from_errno(errno, "opening " + path);
+  return Folder{.fd = std::move(fd), .path = std::move(path)};
 }
 
 // Held as long as anything of this process works on the pool. Within the process the drivers of one backend share it:
@@ -355,9 +355,9 @@ Result<PoolPtr> Pool::open_mounted(const OpContext& op, Make make) {
   pool->config = &config_;
   pool->commits = std::make_shared<Commits>();
   const std::string& top = config_.top().str();
-  pool->root =
-      Folder{.fd = std::make_unique<Descriptor>(::open(top.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), .path = top};
-  if (pool->root.get() < 0) return from_errno(errno, "opening " + top);
+  auto fd = std::make_unique<Descriptor>(::open(top.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd->get() < 0) return from_errno(errno, "opening " + top);
+  pool->root = Folder{.fd = std::move(fd), .path = top};
   if (!is_btrfs(pool->root.get())) {
     return Error{.code = Errc::failed_precondition,
                  .message = "pool " + config_.name + ": " + top + " does not lie on btrfs",

@@ -15,8 +15,6 @@
 namespace homeport::drivers::btrfs {
 namespace {
 
-using namespace literals;
-
 constexpr double kMetadataWarning = 0.75;
 constexpr double kMetadataAlarm = 0.9;
 constexpr std::uint64_t kProbeLimit = std::uint64_t{16} << 20U;

@@ -99,8 +99,9 @@ Result<std::optional<Cursor>> scan_pool(const OpContext& op, Backend& backend, c
   HOMEPORT_TRY(Pool * pool, backend.pool(query.layout, query.pool));
   HOMEPORT_TRY(const long start, from ? place_of(*from) : Result<long>(-1L));
   HOMEPORT_TRY(const auto opened, backend.open(op, *pool, Make::no));
-  if (!opened || !opened->prepared()) return std::optional<Cursor>();
-  const Folder& folder = query.state == ObjectState::live ? *opened->homes : opened->admin->trash;
+  const AdminFolders* admin = opened ? opened->admin.get() : nullptr;
+  if (admin == nullptr) return std::optional<Cursor>();  // nothing was made here yet
+  const Folder& folder = query.state == ObjectState::live ? *opened->homes : admin->trash;
   HOMEPORT_TRY(auto listed, names_from(backend, folder, start));
   // One search for all of them.
   QuotaStates states;

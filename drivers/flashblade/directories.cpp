@@ -206,7 +206,7 @@ Result<void> Directories::claim(const OpContext& op, const PoolConfig& pool, Tre
   // It gets its name when it is whole, and whoever gives it first has the limit: two at once are told apart.
   const std::string draft = key.str() + ".new";
   HOMEPORT_TRY(const auto file, draft_in(op, tree, *directory, draft, key.str()));
-  const auto named = tree.link(op, file, *directory, holder.file());
+  auto named = tree.link(op, file, *directory, holder.file());
   const Tree::Removal rest{.directory = *directory, .name = draft};
   HOMEPORT_CHECK(std::move(tree.remove(op, std::span(&rest, 1)).front()));
   if (named || named.error().code != Errc::already_exists) return named;

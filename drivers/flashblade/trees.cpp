@@ -179,8 +179,11 @@ Result<OpenedSnapshots> open_space_snapshots(const OpContext& op, Backend& backe
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (out.roots[i]) continue;
     auto named = find_snapshot(op, *tree, fs, names[i]);
-    if (named) out.roots[i] = std::move(named).value();
-    if (!named && named.error().code != Errc::not_found) return std::move(named).error();
+    if (named) {
+      out.roots[i] = std::move(named).value();
+    } else if (named.error().code != Errc::not_found) {
+      return std::move(named).error();
+    }
   }
   out.tree = std::make_unique<ArrayTree>(std::move(tree), dir, ref.name + "@", Writes::refused);
   return out;

@@ -20,7 +20,7 @@ void read_duration(DocReader& in, std::string_view key, milliseconds low, millis
 }
 
 std::optional<Url> read_url(DocReader& in) {
-  const auto url = in.required<Url>("url", &Url::parse);
+  auto url = in.required<Url>("url", &Url::parse);
   if (!url) return std::nullopt;
   if (url->base_path.ends_with("/hub/api")) return url;
   in.problem("url", "'" + url->to_string() + "' is not the address of a hub's API: it does not end in /hub/api",

@@ -65,8 +65,8 @@ Result<std::vector<drivers::ArrayFileSystem>> all_file_systems(const OpContext& 
   } while (from);
   std::ranges::stable_sort(out, {}, &drivers::ArrayFileSystem::name);
   // A listing that was changed meanwhile may give one twice.
-  const auto twice = std::ranges::unique(out, {}, &drivers::ArrayFileSystem::id);
-  out.erase(twice.begin(), twice.end());
+  const auto same = [](const auto& a, const auto& b) { return a.id == b.id; };
+  out.erase(std::unique(out.begin(), out.end(), same), out.end());
   return out;
 }
 

@@ -261,7 +261,7 @@ void HubTokens::OneHub::ask(const Question& question, const std::string& digest,
       }
     }
   }
-  if (now) return done(std::move(*now));
+  if (now) return done(std::move(*now));  // NOLINT(bugprone-use-after-move): moved only where nothing is known now
   const auto deadline = std::min(question.deadline, clock_.mono() + entry_.settings.timeout);
   const auto flight = std::make_shared<Flight>(*this, digest);
   auto job = [this, digest, token = question.token, source = question.source, deadline,

@@ -199,7 +199,8 @@ OperationRecord Operations::walk(OperationRecord op, const std::stop_token& stop
     if (op.steps[i].done) continue;
     const auto* step = next_step(op);
     if (step == nullptr) {
-      return park(std::move(op), Error{.message = "step " + op.steps[i].name + " is of another version of Homeport"});
+      const Error foreign{.message = "step " + op.steps[i].name + " is of another version of Homeport"};
+      return park(std::move(op), foreign);
     }
     if (step->on_cluster != first->on_cluster) {
       look_again(op.id, std::chrono::milliseconds(0));  // on the other side's workers

@@ -132,7 +132,8 @@ void Snapshots::show(const Caller& caller, const SnapshotName& wanted, Info done
     auto all = merged(op, *backend, wanted.space);
     if (!all) return remembered;
     const auto at = std::find_if(all->begin(), all->end(), [&](const auto& one) { return one.key == remembered.key; });
-    return at == all->end() ? remembered : std::move(*at);
+    if (at == all->end()) return remembered;
+    return std::move(*at);
   };
   p_.backends.run<SnapshotInfo>(*backend, caller, std::move(work), std::move(done));
 }

@@ -189,7 +189,7 @@ Result<CopyReport> Restore::copy(Tree& from, Tree& to) {
 // Under a name that is free. Of files, one more name is made first, which never replaces anything.
 Result<void> Restore::put_beside(Tree& to, const Node& dir, const Entry& staged, const Node& target) {
   if (staged.attributes.type == EntryType::file) {
-    const auto linked = to.link(calls_.writing(), staged.node, target, state_.name);
+    auto linked = to.link(calls_.writing(), staged.node, target, state_.name);
     if (linked) {
       fault_point("restore.place.linked");
       const std::array<Tree::Removal, 1> one{{{.directory = dir, .name = staged.name}}};

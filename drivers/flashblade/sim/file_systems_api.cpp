@@ -107,7 +107,7 @@ Answer restore(Call& call, FileSystem& fs) {
 Or<void> apply_defaults(Call& call, FileSystem& fs) {
   const bool lists = call.has("default_exports");
   bool nfs = !lists;
-  for (auto protocol : call.list("default_exports")) {
+  for (const auto& protocol : call.list("default_exports")) {
     if (protocol == "\"\"" || protocol == "''") continue;  // how an empty list is spelled is not published
     if (protocol != "nfs" && protocol != "smb") return Refusal{"Invalid value for query parameter: default_exports"};
     nfs = nfs || protocol == "nfs";

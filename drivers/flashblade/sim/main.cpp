@@ -13,10 +13,8 @@
 #include "drivers/flashblade/sim/state.h"
 #include "provisioner/config/yaml_document.h"
 
+namespace homeport::fbsim {
 namespace {
-
-using namespace homeport;
-using namespace homeport::fbsim;
 
 struct Options {
   Settings settings{};
@@ -196,9 +194,7 @@ Result<void> serve(const Options& options, Clock& clock, IdSource& ids) {
   return array.with([&](World& world, Sessions&) { return save_state(world, options.state); });
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{"A FlashBlade's REST interface without a FlashBlade: for trying Homeport, and for tests."};
   app.name("flashblade-sim");
   Options options;
@@ -222,4 +218,11 @@ int main(int argc, char** argv) {
   const auto served = serve(options, *clock, *ids);
   if (served) return 0;
   return fail(served.error(), served.error().code == Errc::invalid_argument ? 2 : 1);
+}
+
+}  // namespace
+}  // namespace homeport::fbsim
+
+int main(int argc, char** argv) {
+  return homeport::fbsim::run(argc, argv);
 }
