@@ -84,16 +84,19 @@ TEST_F(MarkersTest, AMergeReachesThemWithTheNewOwner) {
 TEST_F(MarkersTest, ARenameWaitsForNoStorageAndItsMarkersForTheNextChance) {
   const auto home = ensure("alice", 1001);
   ASSERT_OK(home);
-  factory_.plan->add(DriverMethod::update, {.error = kDown});
+  factory_.plan->add(DriverMethod::update, {.error = kDown}, 100);
   rename("alice", "zoe");
   tick();
   EXPECT_THAT(marker(*home).aliases, ElementsAre("alice"));
   EXPECT_EQ(hp().catalog().people_to_mark().size(), 1U);
-  const auto asked = updates();
+  const auto left = factory_.plan->left();
+  EXPECT_LT(left, 100U);
   tick();
-  EXPECT_EQ(updates(), asked) << "storage that is away is not asked again and again";
-  restart();  // what is due is in the store
+  EXPECT_EQ(factory_.plan->left(), left) << "storage that is away is not asked again and again";
+  restart();  // what is due is in the store; the new service may have looked by itself already
   EXPECT_EQ(hp().catalog().people_to_mark().size(), 1U);
+  while (factory_.plan->next(DriverMethod::update)) {
+  }
   storage_is_back();
   ASSERT_TRUE(nothing_left());
   EXPECT_THAT(marker(*home).aliases, ElementsAre("zoe", "alice"));
