@@ -13,6 +13,7 @@ import threading
 import time
 import unittest
 
+import flashblade_service
 import flashblade_sim
 import nfs_support
 import support
@@ -385,7 +386,7 @@ class SnapshotScenario:
             f.write(text)
 
 
-class SnapshotCrashTest(Deaths, flashblade_sim.ArrayTest):
+class SnapshotCrashTest(Deaths, flashblade_service.ArrayServiceTest):
     def setUp(self):
         super().setUp()
         self.known = set()   # file systems of earlier rounds
