@@ -75,7 +75,7 @@ class Item {
   [[nodiscard]] const json& value() const { return *value_; }
 
   void wrong(const std::string& why) {
-    if (parent_ != nullptr) return parent_->wrong(std::string(what_) + "." + why);
+    if (parent_ != nullptr) return parent_->wrong(std::string(what_) + ": " + why);
     if (problem_.empty()) problem_ = why;
   }
   [[nodiscard]] Result<void> done() const {
